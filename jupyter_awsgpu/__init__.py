@@ -1,0 +1,1 @@
+"""A GPU on AWS from inside your notebook."""

@@ -1,0 +1,404 @@
+"""The values that cross rooms: frozen, typed, without behaviour beyond reading themselves.
+
+Nothing here imports boto3, paramiko, IPython or any other room. boto3's dictionaries die inside
+`cloud/`; what leaves it is one of these.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from datetime import date, datetime
+    from pathlib import Path
+
+DEFAULT_NAME = "gpu"
+"""The name of an instance whose launcher gave none."""
+
+SCHEMA_VERSION = 1
+"""Version of our tags and of every document we keep on disk."""
+
+
+class InstanceState(StrEnum):
+    """An instance's state, in EC2's own words."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    STOPPED = "stopped"
+    SHUTTING_DOWN = "shutting-down"
+    TERMINATED = "terminated"
+
+    @property
+    def alive(self) -> bool:
+        """Whether the instance still exists for its owner (anything but going or gone)."""
+        return self not in (InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED)
+
+    @property
+    def bills(self) -> bool:
+        """Whether EC2 bills the instance by the second in this state (its disk bills while `alive`)."""
+        return self in (InstanceState.PENDING, InstanceState.RUNNING)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who AWS says we are. `owner` is stable over sessions: account and user or role."""
+
+    account: str
+    arn: str
+    owner: str
+    partition: str = "aws"
+
+
+@dataclass(frozen=True, slots=True)
+class Gpu:
+    """The accelerators of one instance type.
+
+    `memory_mib` is of one GPU. `count` is below 1 for a share of a GPU (g6f).
+    `compute_capability` is NVIDIA's, as text ("8.6"), or "" for other makers.
+    """
+
+    model: str
+    count: float
+    memory_mib: int
+    compute_capability: str = ""
+    maker: str = "NVIDIA"
+
+    def __str__(self) -> str:
+        """Return e.g. `4 x T4` or `T4`."""
+        return self.model if self.count == 1 else f"{self.count:g} x {self.model}"
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceType:
+    """What EC2 says of a type, plus what has become of it (`retired_on`, `successor`)."""
+
+    name: str
+    vcpus: int
+    memory_mib: int
+    gpu: Gpu | None = None
+    architecture: str = "x86_64"
+    retired: bool = False
+    successor: str | None = None
+    free_tier: bool = False
+
+    @property
+    def family(self) -> str:
+        """The part before the dot: `p2` of `p2.xlarge`."""
+        return self.name.partition(".")[0]
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """Money an hour, and where the figure is from (`source`, `as_of`)."""
+
+    per_hour: float
+    currency: str = "USD"
+    source: Literal["price list", "catalogue", "spot history"] = "catalogue"
+    as_of: date | None = None
+
+    def __str__(self) -> str:
+        """Return e.g. `$0.90/h`."""
+        sign = {"USD": "$", "CNY": "¥"}.get(self.currency, self.currency + " ")
+        digits = 2 if round(self.per_hour, 2) == round(self.per_hour, 4) else 4
+        return f"{sign}{self.per_hour:.{digits}f}/h"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """An instance type in a region: where, at what price."""
+
+    instance_type: InstanceType
+    region: str
+    zones: tuple[str, ...] = ()
+    price: Price | None = None
+    spot_price: Price | None = None
+    regions_offering: int | None = None
+    round_trip_ms: float | None = None
+
+
+ImageKind = Literal["dlami", "dlami-pytorch", "ubuntu", "own", "ami"]
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A machine image as it stands in one region, with what a launch must know of it."""
+
+    image_id: str
+    name: str
+    region: str
+    kind: ImageKind
+    user: str
+    root_device: str
+    root_gb: int
+    architecture: str = "x86_64"
+    created: datetime | None = None
+    driver: str | None = None
+    snapshot_ids: tuple[str, ...] = ()
+    historical: bool = False
+
+    @property
+    def has_driver(self) -> bool:
+        """Whether a GPU driver is part of the image."""
+        return self.kind in ("dlami", "dlami-pytorch")
+
+
+@dataclass(frozen=True, slots=True)
+class Quota:
+    """A vCPU quota of a family's bucket in one region: limit, use, and an open request."""
+
+    code: str
+    label: str
+    limit: float
+    used: float
+    region: str
+    spot: bool = False
+    request_status: str | None = None
+    requested: float | None = None
+
+    @property
+    def free(self) -> float:
+        """The vCPUs still to be had under the limit."""
+        return max(0.0, self.limit - self.used)
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a person asked of `launch`: every option, before anything is resolved.
+
+    Sizes are GB, times minutes or hours as named. `None` means "as the settings or AWS have it".
+    """
+
+    instance_type: str
+    name: str = DEFAULT_NAME
+    region: str | None = None
+    zone: str | None = None
+    any_region: bool = False
+    subnet: str | None = None
+    security_group: str | None = None
+    instance_profile: str | None = None
+    image: str | None = None
+    disk_gb: int | None = None
+    data_gb: int | None = None
+    key_file: Path | None = None
+    spot: Literal["no", "yes", "prefer"] = "no"
+    max_price: float | None = None
+    cuda: str | None = None
+    python: Literal["auto", "miniforge", "anaconda", "system"] = "auto"
+    environment: str | None = None
+    idle_stop_minutes: int | None = 60
+    on_idle: Literal["stop", "terminate"] = "stop"
+    max_hours: float | None = 12.0
+    budget: float | None = None
+    local_port: int = 8889
+    count: int = 1
+
+
+TunnelPhase = Literal["connecting", "up", "lost", "gave-up", "closed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tunnel:
+    """A port-forward to one instance, as its record and its process say.
+
+    `forwards` are (local port, port on the instance) pairs; the first is Jupyter's.
+    `since` is when the present `phase` began. `pid` is only ours if `pid_started` agrees.
+    """
+
+    instance_id: str
+    name: str
+    forwards: tuple[tuple[int, int], ...]
+    pid: int
+    pid_started: float
+    phase: TunnelPhase
+    since: datetime
+    reason: str | None = None
+    bind: str = "127.0.0.1"
+
+    @property
+    def local_port(self) -> int:
+        """The local end of Jupyter's forward."""
+        return self.forwards[0][0]
+
+    @property
+    def remote_port(self) -> int:
+        """The instance's end of Jupyter's forward."""
+        return self.forwards[0][1]
+
+    @property
+    def local_url(self) -> str:
+        """The address to open, without a token (a token never travels in a URL we print)."""
+        return f"http://127.0.0.1:{self.local_port}/"
+
+
+@dataclass(frozen=True, slots=True)
+class JupyterServer:
+    """A Jupyter server on the instance, as its own `jupyter server list --json` has it."""
+
+    port: int
+    token: str = field(repr=False)
+    base_url: str = "/"
+    root_dir: str = ""
+    pid: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GuestStep:
+    """One step of the guest's provisioning: `seconds` once it ended, `log` its last lines if it failed."""
+
+    key: str
+    text: str
+    phase: Literal["waiting", "running", "done", "skipped", "failed"]
+    seconds: float | None = None
+    log: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GuestReport:
+    """What the guest program on the instance says of itself.
+
+    `phase` is "provisioning", "ready", "failed" or "rebooting". `idle_stop_in_s` and
+    `cap_in_s` count down, in seconds, to the stop they name; `busy_because` says why idleness
+    does not count at present. `read_at` tells how old the report is.
+    """
+
+    phase: Literal["provisioning", "ready", "failed", "rebooting"]
+    steps: tuple[GuestStep, ...] = ()
+    version: str = ""
+    python: str = ""
+    driver: str | None = None
+    cuda: str | None = None
+    busy_because: str | None = None
+    idle_stop_in_s: float | None = None
+    cap_in_s: float | None = None
+    kept_until: datetime | None = None
+    spent: float | None = None
+    notice: str | None = None
+    read_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One instance of ours: what AWS records, and beside it what this machine knows.
+
+    `tunnel` and `guest` are filled by the verbs where they were asked; `price_per_hour` is
+    on-demand or spot as the instance was bought. The Jupyter token is deliberately not here: an
+    `Instance` is shown, printed and saved in notebooks.
+    """
+
+    name: str
+    instance_id: str
+    instance_type: str
+    state: InstanceState
+    region: str
+    zone: str
+    launch_id: str
+    owner: str
+    image_id: str
+    launched_at: datetime
+    ssh_user: str
+    image_wish: str = ""
+    ssh_port: int = 22
+    key_name: str | None = None
+    public_address: str | None = None
+    private_address: str | None = None
+    security_groups: tuple[str, ...] = ()
+    volume_ids: tuple[str, ...] = ()
+    root_gb: int | None = None
+    spot: bool = False
+    gpu: Gpu | None = None
+    price_per_hour: float | None = None
+    currency: str = "USD"
+    remote_port: int = 8888
+    state_reason: str | None = None
+    tags: tuple[tuple[str, str], ...] = ()
+    tunnel: Tunnel | None = None
+    guest: GuestReport | None = None
+    demo: bool = False
+
+    @property
+    def local_url(self) -> str | None:
+        """Where Jupyter answers on this machine, if a tunnel is open."""
+        return self.tunnel.local_url if self.tunnel else None
+
+    @property
+    def local_port(self) -> int | None:
+        """The tunnel's local port, if a tunnel is open."""
+        return self.tunnel.local_port if self.tunnel else None
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One line of a preflight. `ok` is None where it could not be asked; `remedy` mends a refusal."""
+
+    key: str
+    label: str
+    ok: bool | None
+    detail: str
+    remedy: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a launch would do, cost and meet: the answer of `plan`, the first act of `launch`.
+
+    `disk_per_month` and `address_per_hour` are what is billed beside the instance.
+    """
+
+    wishes: Wishes
+    region: str
+    checks: tuple[Check, ...]
+    instance_type: InstanceType | None = None
+    image: Image | None = None
+    zones: tuple[str, ...] = ()
+    price: Price | None = None
+    spot_price: Price | None = None
+    disk_gb: int | None = None
+    disk_per_month: float | None = None
+    address_per_hour: float | None = None
+    minutes_to_ready: float | None = None
+    notes: tuple[str, ...] = ()
+    demo: bool = False
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing stands in the way (what could not be asked does not)."""
+        return all(check.ok is not False for check in self.checks)
+
+    @property
+    def refusals(self) -> tuple[Check, ...]:
+        """The checks that failed."""
+        return tuple(check for check in self.checks if check.ok is False)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One line of an operation log: a step began, said something, ended or failed.
+
+    `at` is seconds since the epoch; `seconds` how long the step took; `fraction` 0 to 1.
+    """
+
+    operation: str
+    verb: str
+    name: str
+    step: str
+    phase: Literal["started", "said", "done", "failed"]
+    text: str
+    at: float
+    seconds: float | None = None
+    fraction: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where and as whom an instance's SSH answers: all that `host/` needs to dial it."""
+
+    instance_id: str
+    address: str
+    port: int
+    user: str
+    key_file: Path
+    via: str | None = None
