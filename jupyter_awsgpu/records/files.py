@@ -1,0 +1,68 @@
+"""Private files, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from jupyter_awsgpu.errors import StateUnreadable
+from jupyter_awsgpu.model import SCHEMA_VERSION
+
+
+def private_folder(path: Path) -> Path:
+    """Make `path` a folder only its owner may enter (on Windows the profile's own ACL does it)."""
+    path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return path
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Replace `path` by `data`, mode 0600: a reader, or a crash, meets the old file or the new one."""
+    private_folder(path.parent)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name != "posix":
+        return  # Windows has no handle on a folder to sync
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_document(path: Path, document: dict[str, Any]) -> None:
+    """Write a plain dict as versioned JSON."""
+    text = json.dumps({"schema": SCHEMA_VERSION, **document}, ensure_ascii=False, indent=1, sort_keys=True)
+    write_private(path, text.encode())
+
+
+def read_document(path: Path) -> dict[str, Any] | None:
+    """Read what `write_document` wrote, or None where there is nothing.
+
+    Raises `StateUnreadable` for a damaged file and for one that a later version wrote.
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as exc:
+        raise StateUnreadable(path=path, why="it is damaged") from exc
+    if not isinstance(document, dict) or not isinstance(document.get("schema"), int):
+        raise StateUnreadable(path=path, why="it is not one of ours")
+    if document["schema"] > SCHEMA_VERSION:
+        raise StateUnreadable(path=path, why="a later version of jupyter-awsgpu wrote it")
+    return document

@@ -1,0 +1,184 @@
+"""Operation logs: the steps of every verb that changes something, for any surface to follow.
+
+One JSON-lines file per run of a verb. Whoever started it (a magic, the terminal, a panel), any other
+process can read its steps, and tell by its pid whether it is still at work.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import time
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from jupyter_awsgpu.model import Event
+from jupyter_awsgpu.records.files import private_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    Listener = Callable[[Event], None]
+
+WHOLE = ""
+"""The step name of events about the operation as a whole."""
+
+KEPT = 200
+"""Operation logs kept; older ones are removed as new ones begin."""
+
+
+@dataclass(frozen=True, slots=True)
+class OperationSummary:
+    """An operation as its log has it: what, of which instance, how it stands, its events."""
+
+    operation: str
+    verb: str
+    name: str
+    pid: int
+    pid_started: float
+    events: tuple[Event, ...]
+
+    @property
+    def outcome(self) -> str:
+        """`done`, `failed`, `running`, or `broken` if its process is gone without a last word."""
+        for event in reversed(self.events):
+            if event.step == WHOLE and event.phase in ("done", "failed"):
+                return event.phase
+        return "running" if _alive(self.pid, self.pid_started) else "broken"
+
+
+class Step:
+    """One step under way: `say` tells how it goes."""
+
+    def __init__(self, operation: Operation, key: str, text: str) -> None:
+        self._operation = operation
+        self._key = key
+        self.text = text
+
+    def say(self, text: str, *, fraction: float | None = None) -> None:
+        """Tell where the step stands; `fraction` (0 to 1) where it is known. The last text stays."""
+        if text != self.text or fraction is not None:
+            self.text = text
+            self._operation.emit(self._key, "said", text, fraction=fraction)
+
+
+class Operation:
+    """One run of a changing verb: writes its log and tells its listener."""
+
+    def __init__(self, path: Path, verb: str, name: str, listener: Listener | None) -> None:
+        self.id = path.stem
+        self.verb = verb
+        self.name = name
+        self.seconds: dict[str, float] = {}
+        self._path = path
+        self._listener = listener
+        self._began = time.monotonic()
+
+    @contextmanager
+    def step(self, key: str, text: str) -> Iterator[Step]:
+        """Run a step: its start, its end with the seconds it took, or its failure, are logged."""
+        step = Step(self, key, text)
+        began = time.monotonic()
+        self.emit(key, "started", text)
+        try:
+            yield step
+        except BaseException as exc:
+            self.emit(key, "failed", str(exc) or type(exc).__name__, seconds=time.monotonic() - began)
+            raise
+        self.seconds[key] = time.monotonic() - began
+        self.emit(key, "done", step.text, seconds=self.seconds[key])
+
+    def emit(
+        self, step: str, phase: str, text: str, *, seconds: float | None = None, fraction: float | None = None
+    ) -> None:
+        """Append one event to the log and pass it on."""
+        event = Event(self.id, self.verb, self.name, step, phase, text, time.time(), seconds, fraction)  # type: ignore[arg-type]
+        line = json.dumps({**asdict(event), **_process()}, ensure_ascii=False)
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+        if self._listener is not None:
+            self._listener(event)
+
+    def elapsed_s(self) -> float:
+        """Return the seconds since the operation began."""
+        return time.monotonic() - self._began
+
+
+class Operations:
+    """The folder of operation logs."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    @contextmanager
+    def begin(self, verb: str, name: str, listener: Listener | None = None) -> Iterator[Operation]:
+        """Open a log for one run of `verb`; its end or failure is its last line."""
+        operation = self.open(verb, name, listener)
+        operation.emit(WHOLE, "started", f"{verb} {name}")
+        try:
+            yield operation
+        except BaseException as exc:
+            operation.emit(WHOLE, "failed", str(exc) or type(exc).__name__, seconds=operation.elapsed_s())
+            raise
+        operation.emit(WHOLE, "done", f"{verb} {name}", seconds=operation.elapsed_s())
+
+    def open(self, verb: str, name: str, listener: Listener | None = None) -> Operation:
+        """Make the log file, private to its owner, and drop the oldest ones."""
+        private_folder(self._folder)
+        stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime())
+        path = self._folder / f"{stamp}-{verb}-{name}-{secrets.token_hex(3)}.jsonl"
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+        for old in self._paths()[:-KEPT]:
+            old.unlink(missing_ok=True)
+        return Operation(path, verb, name, listener)
+
+    def recent(self, *, name: str | None = None, limit: int = 20) -> tuple[OperationSummary, ...]:
+        """Return the newest operations first, of one instance or of all."""
+        found = (self._summary(path) for path in reversed(self._paths()))
+        wanted = (one for one in found if one is not None and name in (None, one.name))
+        return tuple(one for one, _ in zip(wanted, range(limit), strict=False))
+
+    def _paths(self) -> list[Path]:
+        return sorted(self._folder.glob("*.jsonl"))
+
+    def _summary(self, path: Path) -> OperationSummary | None:
+        lines = _whole_lines(path)
+        if not lines:
+            return None
+        events = tuple(Event(**{key: line.get(key) for key in Event.__dataclass_fields__}) for line in lines)
+        last = lines[-1]
+        return OperationSummary(
+            path.stem, events[0].verb, events[0].name, int(last["pid"]), float(last["pid_started"]), events
+        )
+
+
+def _whole_lines(path: Path) -> list[dict[str, Any]]:
+    """Read the lines that are complete: the last one may be half written."""
+    lines = []
+    for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            line = json.loads(text)
+        except ValueError:
+            continue
+        if isinstance(line, dict) and {"verb", "pid", "pid_started"} <= line.keys():
+            lines.append(line)
+    return lines
+
+
+def _process() -> dict[str, float]:
+    import psutil
+
+    pid = os.getpid()
+    return {"pid": pid, "pid_started": psutil.Process(pid).create_time()}
+
+
+def _alive(pid: int, started: float) -> bool:
+    import psutil
+
+    try:
+        return abs(psutil.Process(pid).create_time() - started) < 1.0
+    except psutil.Error:
+        return False
