@@ -17,6 +17,7 @@ from jupyter_awsgpu.records.keys import KeyStore
 from jupyter_awsgpu.records.locks import exclusive
 from jupyter_awsgpu.records.operations import Operation, Operations, Step
 from jupyter_awsgpu.records.pins import Pins
+from jupyter_awsgpu.records.reports import Reports
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -31,6 +32,7 @@ __all__ = [
     "Operations",
     "Pins",
     "Records",
+    "Reports",
     "Step",
 ]
 
@@ -47,6 +49,7 @@ class Records:
         self.pins = Pins(root / "pins")
         self.journal = Journal(root / "journal")
         self.operations = Operations(root / "operations")
+        self.reports = Reports(root / "reports")
         self.tunnel_folder = private_folder(root / "tunnels")
         self.log_folder = private_folder(root / "logs")
 

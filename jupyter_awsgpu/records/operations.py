@@ -148,11 +148,15 @@ class Operations:
         lines = _whole_lines(path)
         if not lines:
             return None
-        events = tuple(Event(**{key: line.get(key) for key in Event.__dataclass_fields__}) for line in lines)
+        events = tuple(_event(line) for line in lines)
         last = lines[-1]
         return OperationSummary(
             path.stem, events[0].verb, events[0].name, int(last["pid"]), float(last["pid_started"]), events
         )
+
+
+def _event(line: dict[str, Any]) -> Event:
+    return Event(**{key: line.get(key) for key in Event.__dataclass_fields__})  # type: ignore[arg-type]
 
 
 def _whole_lines(path: Path) -> list[dict[str, Any]]:

@@ -1,0 +1,102 @@
+"""The ways in: this owner's key pair and security group, made when they are missing."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jupyter_awsgpu.errors import BadValue
+from jupyter_awsgpu.model import SCHEMA_VERSION
+from jupyter_awsgpu.records.keys import public_line_of
+from jupyter_awsgpu.verbs.concurrently import concurrently
+
+if TYPE_CHECKING:
+    from jupyter_awsgpu.cloud import Cloud
+    from jupyter_awsgpu.model import Identity, Instance, Wishes
+    from jupyter_awsgpu.verbs.workbench import Workbench
+
+TAG = "jupyter-awsgpu:"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The key pair and the security groups an instance is launched with."""
+
+    key_name: str
+    group_ids: tuple[str, ...]
+
+
+def short_owner(owner: str) -> str:
+    """Return the owner's last part, fit for the names of key pairs and groups.
+
+    >>> short_owner("123456789012/role/Data Science")
+    'Data-Science'
+    """
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", owner.rpartition("/")[2])[:40] or "owner"
+
+
+def resource_tags(identity: Identity, **more: str) -> dict[str, str]:
+    """Return the tags every resource of ours carries from the call that creates it."""
+    tags = {f"{TAG}owner": identity.owner, f"{TAG}schema": str(SCHEMA_VERSION)}
+    return tags | {f"{TAG}{key.replace('_', '-')}": value for key, value in more.items()}
+
+
+def ensure_access(bench: Workbench, cloud: Cloud, identity: Identity, wishes: Wishes) -> Access:
+    """Find or make the key pair and the group, both at once."""
+    with concurrently(2) as pool:
+        key = pool.submit(_ensure_key_pair, bench, cloud, identity, wishes)
+        group = pool.submit(_ensure_group, bench, cloud, identity, wishes)
+        return Access(key.result(), (group.result(),))
+
+
+def _ensure_key_pair(bench: Workbench, cloud: Cloud, identity: Identity, wishes: Wishes) -> str:
+    if wishes.key_file is not None:
+        line = public_line_of(bench.records.keys.require(wishes.key_file))
+        name = f"awsgpu-own-{hashlib.sha256(line.encode()).hexdigest()[:12]}"
+    else:
+        name = f"awsgpu-{short_owner(identity.owner)}-{bench.records.client_id}"
+        line = bench.records.keys.public_line(name)
+    return cloud.ensure_key_pair(name, line, {"Name": name, **resource_tags(identity)})
+
+
+def _ensure_group(bench: Workbench, cloud: Cloud, identity: Identity, wishes: Wishes) -> str:
+    if wishes.security_group is not None:
+        return wishes.security_group
+    name = f"awsgpu-{short_owner(identity.owner)}"
+    vpc = cloud.vpc_of_subnet(wishes.subnet) if wishes.subnet else None
+    return cloud.ensure_security_group(
+        name,
+        {"Name": name, **resource_tags(identity)},
+        vpc_id=vpc,
+        allow_from=allowed_blocks(bench),
+        client_id=bench.records.client_id,
+        ssh_port=22,
+    )
+
+
+def allowed_blocks(bench: Workbench) -> tuple[str, ...]:
+    """Return the CIDR blocks that may reach SSH: the setting's, or this machine's own address alone."""
+    import ipaddress
+
+    text = str(bench.settings.allow_from)
+    if not text.strip():
+        return (f"{bench.clouds.caller_address()}/32",)
+    try:
+        return tuple(str(ipaddress.ip_network(part.strip())) for part in text.split(","))
+    except ValueError as exc:
+        raise BadValue(option="allow_from", value=text, expected="it takes CIDR blocks such as 203.0.113.7/32") from exc
+
+
+def renew_ingress(bench: Workbench, instance: Instance) -> None:
+    """Let this machine's present address reach the instance, where the group is ours to change."""
+    identity = bench.clouds.identity()
+    cloud = bench.cloud(instance.region)
+    cloud.renew_ingress(
+        instance.security_groups,
+        owner=identity.owner,
+        allow_from=allowed_blocks(bench),
+        client_id=bench.records.client_id,
+        ssh_port=22,
+    )

@@ -1,0 +1,117 @@
+"""From a running instance to a link that opens: SSH, identity, provisioning, Jupyter, tunnel."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from jupyter_awsgpu import host as ssh
+from jupyter_awsgpu.errors import SshUnreachable
+from jupyter_awsgpu.remote import browser, guest, jupyter
+from jupyter_awsgpu.verbs.access import renew_ingress
+from jupyter_awsgpu.verbs.selection import endpoint, with_tunnel
+
+if TYPE_CHECKING:
+    from jupyter_awsgpu.host import Host
+    from jupyter_awsgpu.model import GuestStep, Instance, JupyterServer
+    from jupyter_awsgpu.records import Operation, Step
+    from jupyter_awsgpu.verbs.workbench import Workbench
+
+SSH_WITHIN_S = 300.0
+"""How long a booting instance may take until SSH answers; EC2 itself needs 20 to 60 s."""
+
+FIRST_TRY_S = 8.0
+"""How long SSH may be silent on a running instance before the group's rule is renewed."""
+
+ANSWER_WITHIN_S = 60.0
+"""How long Jupyter may take to answer through the tunnel once its server runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """What a person asked of the tunnel."""
+
+    local_port: int
+    forwards: tuple[tuple[int, int], ...] = ()
+    bind: str = "127.0.0.1"
+    via: str | None = None
+    open_browser: bool = False
+
+
+def arrive(bench: Workbench, instance: Instance, operation: Operation, way: Way, *, booting: bool) -> Instance:
+    """Do what is still missing between a running instance and an answering Jupyter, and no more.
+
+    Safe to run again at any time: each step first looks whether it is already right. Raises the
+    errors of `host`, `tunnel` and `remote`.
+    """
+    with _reach(bench, instance, operation, way, booting=booting) as host:
+        with operation.step("identity", "Verifying who answers") as step:
+            ssh.exchange_host_key(host, bench.records.pins, instance.launch_id)
+            step.say("The instance has its own host key, pinned here")
+        with operation.step("provision", "The instance sets itself up") as step:
+            guest.follow_progress(host, lambda one: _tell(step, one))
+            step.say("The instance is set up")
+        with operation.step("jupyter", "Reading port and token from Jupyter") as step:
+            server = jupyter.find_server(host)
+            step.say(f"Jupyter runs on port {server.port} of the instance")
+    return _open_way(bench, instance, server, operation, way)
+
+
+def _reach(bench: Workbench, instance: Instance, operation: Operation, way: Way, *, booting: bool) -> Host:
+    target = replace(endpoint(bench, instance), via=way.via)
+    with operation.step("ssh", f"First contact with {target.address}" if booting else "Reaching the instance") as step:
+        if not booting:
+            try:
+                return bench.hosts.connect(
+                    target, launch_id=instance.launch_id, name=instance.name, timeout_s=FIRST_TRY_S
+                )
+            except SshUnreachable:
+                step.say("No answer; letting this machine's present address in")
+                renew_ingress(bench, instance)
+        host = bench.hosts.connect(
+            target,
+            launch_id=instance.launch_id,
+            name=instance.name,
+            timeout_s=SSH_WITHIN_S,
+            wait=True,
+            on_wait=step.say,
+        )
+        step.say("SSH answers, with the host key we expect")
+        return host
+
+
+def _tell(step: Step, one: GuestStep) -> None:
+    if one.phase == "running":
+        step.say(one.text)
+
+
+def _open_way(bench: Workbench, instance: Instance, server: JupyterServer, operation: Operation, way: Way) -> Instance:
+    with operation.step("tunnel", f"Opening the tunnel to port {server.port}") as step:
+        tunnel = bench.tunnels.open(
+            instance,
+            remote_port=server.port,
+            local_port=way.local_port,
+            bind=way.bind,
+            forwards=way.forwards,
+            extra=tunnel_extra(bench, way),
+        )
+        taken = "" if tunnel.local_port == way.local_port else f" ({way.local_port} is taken)"
+        step.say(f"{server.port} on the instance is {tunnel.local_port} here{taken}")
+    with operation.step("answer", "Asking Jupyter through the tunnel") as step:
+        jupyter.wait_until_answers(tunnel.local_url, server.token, ANSWER_WITHIN_S)
+        step.say(f"Jupyter answers at {tunnel.local_url}")
+    if way.open_browser:
+        browser.open_with_token(tunnel.local_url, server.token, bench.records.root / "browser")
+    return with_tunnel(bench, instance)
+
+
+def tunnel_extra(bench: Workbench, way: Way) -> dict[str, object]:
+    """Return what the tunnel's own process needs to build its workbench again."""
+    settings = bench.settings
+    return {
+        "demo": bool(settings.demo),
+        "profile": settings.profile,
+        "data_dir": str(settings.data_dir),
+        "allow_from": str(settings.allow_from),
+        "via": way.via,
+    }

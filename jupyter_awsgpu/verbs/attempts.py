@@ -1,0 +1,127 @@
+"""RunInstances, tried zone by zone: journal first, one ClientToken an attempt, never two instances."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from jupyter_awsgpu.errors import (
+    AwsThrottled,
+    AwsUnreachable,
+    CapacityError,
+    ChoiceError,
+    NoCapacity,
+    QuotaTooLow,
+    SpotPriceTooLow,
+    SpotQuotaTooLow,
+    ZoneNotOffered,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jupyter_awsgpu.model import Instance, Wishes
+    from jupyter_awsgpu.records import JournalEntry, Operation, Step
+    from jupyter_awsgpu.verbs.choice import Choice
+    from jupyter_awsgpu.verbs.workbench import Workbench
+
+REPLAYS = 4
+"""How often an unanswered or throttled request is sent again, with the same token."""
+
+ARRIVED_WITHIN_S = 60.0
+"""After this many seconds a request that left no instance behind never arrived: EC2 has long listed it."""
+
+
+def attempt_launch(
+    bench: Workbench, choice: Choice, entry: JournalEntry, request: dict[str, Any], operation: Operation
+) -> Instance:
+    """Ask for the instance in each market and zone until EC2 gives one.
+
+    A capacity error moves on to the next zone with a new token; a quota error stops at once. Raises
+    `NoCapacity` with all that was tried, or what else EC2 refused.
+    """
+    tried: list[str] = []
+    with operation.step("request", "Asking EC2 for the instance") as step:
+        for number, (zone, market) in enumerate(_markets(choice), start=1):
+            asked = choice.cloud.in_zone(request, zone, market=market, client_token=f"{entry.launch_id}-{number}")
+            try:
+                instance, entry = _send(bench, choice, entry, asked, step)
+            except (NoCapacity, ZoneNotOffered, SpotPriceTooLow, SpotQuotaTooLow) as exc:
+                entry = bench.records.journal.refused(_with_request(entry, asked), zone, exc.code)
+                tried.append(f"{zone}{' (spot)' if market == 'spot' else ''}")
+                step.say(f"No {choice.instance_type.name} free in {tried[-1]}")
+                refusal = exc
+                continue
+            except (CapacityError, ChoiceError) as exc:
+                bench.records.journal.refused(_with_request(entry, asked), zone, exc.code)
+                bench.records.journal.end(entry.launch_id, bench.now())
+                raise
+            step.say(f"EC2 gave {instance.instance_id} in {instance.zone}")
+            return instance
+        bench.records.journal.end(entry.launch_id, bench.now())
+        if isinstance(refusal, SpotPriceTooLow | SpotQuotaTooLow):
+            raise refusal
+        raise NoCapacity(instance_type=choice.instance_type.name, tried=", ".join(tried), region=choice.cloud.region)
+
+
+def _markets(choice: Choice) -> Iterator[tuple[str, str]]:
+    if choice.wishes.spot != "no":
+        yield from ((zone, "spot") for zone in choice.zones)
+    if choice.wishes.spot != "yes":
+        yield from ((zone, "on-demand") for zone in choice.zones)
+
+
+def _with_request(entry: JournalEntry, request: dict[str, Any]) -> JournalEntry:
+    from dataclasses import replace
+
+    return replace(entry, request=request)
+
+
+def _send(
+    bench: Workbench, choice: Choice, entry: JournalEntry, request: dict[str, Any], step: Step
+) -> tuple[Instance, JournalEntry]:
+    """Journal the request, then send it; the same bytes again where no answer came."""
+    entry = bench.records.journal.write(_with_request(entry, request))
+    for again in range(REPLAYS):
+        try:
+            instance = choice.cloud.run(request)[0]
+        except (AwsUnreachable, AwsThrottled) as exc:
+            if again == REPLAYS - 1:
+                raise
+            step.say(f"{exc} Asking again.")
+            time.sleep(0.5 * 2**again)
+            continue
+        return instance, bench.records.journal.answered(entry, (instance.instance_id,))
+    raise AssertionError  # the loop returns or raises
+
+
+def finish_unanswered(bench: Workbench, wishes: Wishes, operation: Operation) -> tuple[Instance, ...]:
+    """Finish an earlier launch of this name whose answer was never seen (a crash, a cut connection).
+
+    What exists is returned. What never reached EC2 is closed in the journal, so that it cannot be
+    replayed by mistake later.
+    """
+    journal = bench.records.journal
+    for entry in journal.entries():
+        if entry.name != wishes.name or not entry.unanswered:
+            continue
+        with operation.step("unfinished", "An earlier launch was cut off; asking EC2 what became of it") as step:
+            cloud = bench.cloud(entry.region)
+            found = tuple(one for one in cloud.instances(launch_id=entry.launch_id) if one.state.alive)
+            if not found and bench.now() - entry.written < ARRIVED_WITHIN_S and entry.request is not None:
+                found = _replay(bench, entry, step)
+            if found:
+                journal.answered(entry, tuple(one.instance_id for one in found))
+                step.say(f"It made {found[0].instance_id}; going on with it")
+                return found
+            journal.end(entry.launch_id, bench.now())
+            step.say("It made nothing")
+    return ()
+
+
+def _replay(bench: Workbench, entry: JournalEntry, step: Step) -> tuple[Instance, ...]:
+    step.say("Sending the same request again, with the same token")
+    try:
+        return bench.cloud(entry.region).run(entry.request or {})
+    except (CapacityError, ChoiceError, QuotaTooLow):
+        return ()

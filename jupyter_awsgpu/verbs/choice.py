@@ -1,0 +1,119 @@
+"""From wishes to one concrete choice: type, image, zones, disk, price. Read-only, and cached a day."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jupyter_awsgpu.drivers import fit
+from jupyter_awsgpu.errors import (
+    DiskTooSmall,
+    DriverUnfit,
+    FreePlan,
+    NeedsYes,
+    UnknownZone,
+    ZoneNotOffered,
+)
+from jupyter_awsgpu.verbs.concurrently import concurrently
+
+if TYPE_CHECKING:
+    from jupyter_awsgpu.cloud import Cloud
+    from jupyter_awsgpu.model import Image, InstanceType, Price, Wishes
+    from jupyter_awsgpu.verbs.workbench import Workbench
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What a launch will ask for. `zones` are in the order they will be tried; sizes in GB."""
+
+    cloud: Cloud
+    wishes: Wishes
+    instance_type: InstanceType
+    image: Image
+    zones: tuple[str, ...]
+    disk_gb: int
+    price: Price | None
+    spot_price: Price | None
+
+    @property
+    def paid(self) -> Price | None:
+        """The price an hour that will be paid, as far as it is known."""
+        if self.wishes.spot != "no" and self.spot_price is not None:
+            return self.spot_price
+        return self.price
+
+
+def decide(bench: Workbench, wishes: Wishes) -> Choice:
+    """Resolve wishes to one choice, or raise the first reason why there is none.
+
+    Raises `UnknownType`, `TypeNotOffered`, `ZoneNotOffered`, `UnknownZone`, `ImageNotFound`,
+    `ImageUnsuitable`, `DriverUnfit`, `DiskTooSmall`.
+    """
+    cloud = bench.cloud(wishes.region)
+    itype = cloud.instance_type(wishes.instance_type)
+    cloud.require_offered(itype.name)
+    with concurrently(4) as pool:
+        zones = pool.submit(cloud.zones_offering, itype.name)
+        image = pool.submit(cloud.image, wishes.image, itype)
+        price = pool.submit(cloud.price, itype.name)
+        spot = pool.submit(cloud.spot_price, itype.name, wishes.zone) if wishes.spot != "no" else None
+        chosen = image.result()
+        require_driver(itype, chosen, wishes)
+        return Choice(
+            cloud=cloud,
+            wishes=wishes,
+            instance_type=itype,
+            image=chosen,
+            zones=zones_to_try(cloud, itype.name, wishes.zone, zones.result()),
+            disk_gb=disk_for(bench, wishes, chosen),
+            price=price.result(),
+            spot_price=spot.result() if spot else None,
+        )
+
+
+def zones_to_try(cloud: Cloud, type_name: str, wished: str | None, offering: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the wished zone alone, or every zone that offers the type, in order."""
+    if wished is None:
+        return offering
+    if wished in offering:
+        return (wished,)
+    zones = cloud.zones()
+    if wished not in zones:
+        raise UnknownZone(zone=wished, region=cloud.region, zones=", ".join(zones))
+    raise ZoneNotOffered(instance_type=type_name, zone=wished, zones=", ".join(offering))
+
+
+def disk_for(bench: Workbench, wishes: Wishes, image: Image) -> int:
+    """Return the root disk's size: the wish if the image fits on it, else the larger of default and image."""
+    if wishes.disk_gb is None:
+        return max(int(bench.settings.disk_gb), image.root_gb)
+    if wishes.disk_gb < image.root_gb:
+        raise DiskTooSmall(
+            disk_gb=wishes.disk_gb, needed_gb=image.root_gb, image=image.name, instance_type=wishes.instance_type
+        )
+    return wishes.disk_gb
+
+
+def require_driver(itype: InstanceType, image: Image, wishes: Wishes) -> None:
+    """Refuse a GPU, image and CUDA that no driver joins (`DriverUnfit`)."""
+    verdict = fit(itype.gpu, image, cuda=wishes.cuda)
+    if not verdict.ok:
+        raise DriverUnfit(why=verdict.reason, instance_type=itype.name, instead=verdict.instead)
+
+
+def require_paid_plan(bench: Workbench, itype: InstanceType) -> None:
+    """Refuse what a Free-plan account cannot launch: DryRun does not tell, RunInstances would."""
+    if not itype.free_tier and bench.clouds.account_plan() == "free":
+        raise FreePlan(instance_type=itype.name)
+
+
+def require_consent(bench: Workbench, choice: Choice, *, yes: bool) -> None:
+    """Ask for `--yes` above the price a person has set (`confirm_above`)."""
+    limit = float(bench.settings.confirm_above)
+    if not yes and choice.paid is not None and choice.paid.per_hour > limit:
+        name = choice.instance_type.name
+        raise NeedsYes(
+            what=f"{name} costs {choice.paid}, above your limit of ${limit:g}/h.",
+            command=f"awsgpu launch {name}",
+            verb="launch",
+        )

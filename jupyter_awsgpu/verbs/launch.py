@@ -1,0 +1,224 @@
+"""`launch`: from a wish to a link that opens, resumable at every step."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING
+
+from jupyter_awsgpu import __version__
+from jupyter_awsgpu.errors import AwsGpuError, Interrupted, OtherWishes
+from jupyter_awsgpu.host import generate_host_key
+from jupyter_awsgpu.model import InstanceState
+from jupyter_awsgpu.records import JournalEntry
+from jupyter_awsgpu.remote.user_data import GuestConfig, user_data
+from jupyter_awsgpu.verbs.access import ensure_access, resource_tags
+from jupyter_awsgpu.verbs.arrival import Way, arrive
+from jupyter_awsgpu.verbs.attempts import attempt_launch, finish_unanswered
+from jupyter_awsgpu.verbs.choice import Choice, decide, require_consent, require_paid_plan
+from jupyter_awsgpu.verbs.concurrently import concurrently
+from jupyter_awsgpu.verbs.selection import regions_to_ask, with_tunnel
+from jupyter_awsgpu.verbs.start import wait_until_running
+
+if TYPE_CHECKING:
+    from jupyter_awsgpu.model import Identity, Instance, Wishes
+    from jupyter_awsgpu.records import Operation
+    from jupyter_awsgpu.verbs.workbench import Workbench
+
+LOCK_WITHIN_S = 900.0
+"""How long a second launch of the same name waits for the first, to continue what it made."""
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What AWS said at the start: who we are, and what has this name."""
+
+    identity: Identity
+    existing: tuple[Instance, ...]
+
+
+def launch(bench: Workbench, wishes: Wishes, *, yes: bool = False, open_browser: bool = False) -> Instance:
+    """Launch, or continue, the instance `wishes.name` and return it with its tunnel open.
+
+    Killed or interrupted anywhere, the same call goes on from what exists and never makes a second
+    instance. Raises any error of the tree; nothing is created before the wish is known to fit.
+    """
+    way = Way(local_port=wishes.local_port, open_browser=open_browser)
+    with (
+        bench.records.lock(wishes.name, timeout_s=LOCK_WITHIN_S),
+        bench.records.operations.begin("launch", wishes.name, bench.listener) as operation,
+    ):
+        try:
+            return _Launch(bench, wishes, operation, way).go(yes=yes)
+        except KeyboardInterrupt as exc:
+            raise _interrupted(bench, wishes) from exc
+
+
+def _interrupted(bench: Workbench, wishes: Wishes) -> Interrupted:
+    mine = [entry for entry in bench.records.journal.entries() if entry.name == wishes.name and entry.ended is None]
+    exists = "Nothing was created."
+    if mine and mine[-1].instance_ids:
+        exists = f"{wishes.name} ({', '.join(mine[-1].instance_ids)}) exists and costs money until you stop it."
+    elif mine and mine[-1].unanswered:
+        exists = f"{wishes.name} may have been created; the same command finds out."
+    name = "" if wishes.name == "gpu" else f" --name {wishes.name}"
+    return Interrupted(exists=exists, command=f"awsgpu launch {wishes.instance_type}{name}")
+
+
+class _Launch:
+    """One run of the verb."""
+
+    def __init__(self, bench: Workbench, wishes: Wishes, operation: Operation, way: Way) -> None:
+        self.bench = bench
+        self.wishes = wishes
+        self.operation = operation
+        self.way = way
+
+    def go(self, *, yes: bool) -> Instance:
+        known, choice = self._ask()
+        existing = known.existing or finish_unanswered(self.bench, self.wishes, self.operation)
+        if existing:
+            return self._continue(existing[0])
+        if isinstance(choice, AwsGpuError):
+            raise choice
+        require_consent(self.bench, choice, yes=yes)
+        require_paid_plan(self.bench, choice.instance_type)
+        instance = self._create(known.identity, choice)
+        return self._arrive(instance, booting=True)
+
+    def _ask(self) -> tuple[_Known, Choice | AwsGpuError]:
+        with self.operation.step("account", "Asking AWS who we are and what exists") as step:
+            with concurrently(4) as pool:
+                identity = pool.submit(self.bench.clouds.identity)
+                existing = pool.submit(self._named)
+                pool.submit(self.bench.clouds.account_plan)
+                choice = pool.submit(_decided, self.bench, self.wishes)
+                known = _Known(identity.result(), ())
+                mine = tuple(one for one in existing.result() if one.owner == known.identity.owner)
+                known = replace(known, existing=mine)
+            step.say(f"AWS account {known.identity.account}")
+            return known, choice.result()
+
+    def _named(self) -> tuple[Instance, ...]:
+        regions = {*regions_to_ask(self.bench), *filter(None, [self.wishes.region])}
+        answers = self.bench.clouds.each(regions, lambda cloud: cloud.instances(name=self.wishes.name))
+        found = []
+        for region, answer in answers.items():
+            if not isinstance(answer, AwsGpuError):
+                found.extend(one for one in answer if one.state.alive)
+            elif region == (self.wishes.region or self.bench.clouds.default_region):
+                raise answer
+        return tuple(found)
+
+    def _continue(self, instance: Instance) -> Instance:
+        self._require_same_wishes(instance)
+        if instance.state in (InstanceState.STOPPED, InstanceState.STOPPING):
+            from jupyter_awsgpu.verbs.start import start_instance
+
+            instance = start_instance(self.bench, instance, self.operation)
+            return self._arrive(instance, booting=True)
+        booting = instance.state is InstanceState.PENDING
+        if booting:
+            instance = wait_until_running(self.bench, instance, self.operation)
+        return self._arrive(with_tunnel(self.bench, instance), booting=booting)
+
+    def _require_same_wishes(self, instance: Instance) -> None:
+        """Refuse to pass off one machine for another; every difference is shown."""
+        wishes = self.wishes
+        pairs = [
+            ("type", wishes.instance_type, instance.instance_type),
+            ("region", wishes.region, instance.region),
+            ("zone", wishes.zone, instance.zone),
+            ("image", wishes.image, instance.image_wish),
+        ]
+        differing = [f"{what} {has} (you ask {wish})" for what, wish, has in pairs if wish not in (None, has)]
+        if wishes.image is not None and wishes.image == instance.image_id:
+            differing = [text for text in differing if not text.startswith("image")]
+        if differing:
+            command = f"awsgpu launch {wishes.instance_type}"
+            raise OtherWishes(name=instance.name, difference="; ".join(differing), command=command)
+
+    def _create(self, identity: Identity, choice: Choice) -> Instance:
+        with self.operation.step("choice", "Choosing image, zone and price") as step:
+            step.say(_sentence(choice))
+        with self.operation.step("access", "Key pair and security group") as step:
+            access = ensure_access(self.bench, choice.cloud, identity, self.wishes)
+            step.say(f"Key {access.key_name}; SSH from this machine's address only")
+        launch_id = f"l-{secrets.token_hex(8)}"
+        private, public = generate_host_key()
+        self.bench.records.pins.write(launch_id, (public,))
+        request = choice.cloud.launch_request(
+            wishes=replace(self.wishes, disk_gb=choice.disk_gb),
+            image=choice.image,
+            zone=None,
+            key_name=access.key_name,
+            group_ids=access.group_ids,
+            user_data=user_data(self._guest_config(launch_id, choice), (private, public), choice.image.user),
+            client_token=launch_id,
+            tags=self._tags(identity, launch_id, choice),
+            price=choice.paid,
+        )
+        entry = JournalEntry(
+            launch_id=launch_id,
+            name=self.wishes.name,
+            owner=identity.owner,
+            region=choice.cloud.region,
+            written=self.bench.now(),
+            wishes=_plain(self.wishes),
+        )
+        instance = attempt_launch(self.bench, choice, entry, request, self.operation)
+        return wait_until_running(self.bench, instance, self.operation)
+
+    def _tags(self, identity: Identity, launch_id: str, choice: Choice) -> dict[str, str]:
+        more = {
+            "name": self.wishes.name,
+            "launch_id": launch_id,
+            "image": self.wishes.image or "auto",
+            "user": choice.image.user,
+            "version": __version__,
+        }
+        if choice.paid is not None:
+            more["price"] = f"{choice.paid.per_hour:g} {choice.paid.currency}"
+        return {"Name": f"awsgpu-{self.wishes.name}", **resource_tags(identity, **more)}
+
+    def _guest_config(self, launch_id: str, choice: Choice) -> GuestConfig:
+        wishes, settings = self.wishes, self.bench.settings
+        return GuestConfig(
+            name=wishes.name,
+            launch_id=launch_id,
+            instance_user=choice.image.user,
+            idle_stop_minutes=wishes.idle_stop_minutes,
+            on_idle="terminate" if wishes.spot == "yes" else wishes.on_idle,
+            max_hours=wishes.max_hours,
+            budget=wishes.budget,
+            price_per_hour=choice.paid.per_hour if choice.paid else None,
+            python=wishes.python,
+            cuda=wishes.cuda,
+            pip_index=str(settings.pip_index) or None,
+            version=__version__,
+        )
+
+    def _arrive(self, instance: Instance, *, booting: bool) -> Instance:
+        return arrive(self.bench, instance, self.operation, self.way, booting=booting)
+
+
+def _decided(bench: Workbench, wishes: Wishes) -> Choice | AwsGpuError:
+    """Decide, keeping a refusal for later: an existing instance needs no choice."""
+    try:
+        return decide(bench, wishes)
+    except AwsGpuError as exc:
+        return exc
+
+
+def _sentence(choice: Choice) -> str:
+    itype, price = choice.instance_type, choice.paid
+    gpu = f" ({itype.gpu})" if itype.gpu else ""
+    cost = f", {price}" if price else ""
+    return f"{itype.name}{gpu}{cost}, {choice.image.name}, {choice.disk_gb} GB disk, {choice.cloud.region}"
+
+
+def _plain(wishes: Wishes) -> dict[str, object]:
+    """Return the wishes as JSON-able values for the journal."""
+    fields = asdict(wishes)
+    fields["key_file"] = str(wishes.key_file.expanduser().resolve()) if wishes.key_file else None
+    return fields

@@ -1,0 +1,147 @@
+"""Which instances exist, and which one a person means."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from jupyter_awsgpu.errors import (
+    AwsGpuError,
+    KeyMissing,
+    NameAmbiguous,
+    NoRegion,
+    NoSuchInstance,
+    NothingSelected,
+    OtherOwner,
+    PermissionDenied,
+    RegionNotEnabled,
+)
+from jupyter_awsgpu.model import Endpoint
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from jupyter_awsgpu.model import Instance
+    from jupyter_awsgpu.verbs.workbench import Workbench
+
+SWEEP_S = 24 * 3600.0
+"""How long a look into every region is good for, on a machine that has launched nothing itself."""
+
+
+def regions_to_ask(bench: Workbench, *, everywhere: bool = False) -> tuple[str, ...]:
+    """Return the regions where something of ours may be.
+
+    The journal's and the settings' own; all of them when asked, and once a day on a machine whose
+    journal is empty (a second laptop, or this one with a new disk).
+    """
+    known = set(bench.records.journal.regions())
+    try:
+        known.add(bench.clouds.default_region)
+    except NoRegion:
+        everywhere = everywhere or not known
+    if bench.settings.origin("region") == "--region" and not everywhere:
+        return (bench.clouds.default_region,)
+    if everywhere or (not bench.records.journal.entries() and not _swept(bench)):
+        return bench.clouds.regions()
+    return tuple(sorted(known))
+
+
+def _swept(bench: Workbench) -> bool:
+    return bench.clouds.cache.get("swept", SWEEP_S) is not None
+
+
+def find(
+    bench: Workbench, *, everyone: bool = False, everywhere: bool = False, include_terminated: bool = False
+) -> tuple[Instance, ...]:
+    """Return our instances, each with its tunnel, in every region that may hold one.
+
+    Raises what AWS answered, unless only a region that the account never enabled refused.
+    """
+    regions = regions_to_ask(bench, everywhere=everywhere)
+    owner = None if everyone else bench.clouds.identity().owner
+    answers = bench.clouds.each(
+        regions, lambda cloud: cloud.instances(owner=owner, include_terminated=include_terminated)
+    )
+    found: list[Instance] = []
+    for answer in answers.values():
+        if not isinstance(answer, AwsGpuError):
+            found.extend(answer)
+        elif len(answers) == 1 or not isinstance(answer, RegionNotEnabled | PermissionDenied):
+            raise answer
+    if len(regions) > 1:
+        bench.clouds.cache.put("swept", [one.region for one in found])
+    return tuple(with_tunnel(bench, one) for one in sorted(found, key=lambda one: (one.name, one.launched_at)))
+
+
+def with_tunnel(bench: Workbench, instance: Instance) -> Instance:
+    """Return the instance with what this machine knows beside AWS: its tunnel, and that it is simulated."""
+    tunnel = bench.tunnels.find(instance.instance_id)
+    live = tunnel if tunnel is not None and tunnel.phase != "closed" else None
+    return replace(instance, tunnel=live, demo=bench.demo)
+
+
+def choose(bench: Workbench, name: str | None, verb: str) -> Instance:
+    """Return the one instance of ours that `name` (or an instance id) means; with one, no name is needed.
+
+    Raises `NothingSelected`, `NoSuchInstance`, `NameAmbiguous` or `OtherOwner`.
+    """
+    mine = tuple(one for one in find(bench) if one.state.alive)
+    if name is None:
+        return _only(mine, verb)
+    meant = tuple(one for one in mine if name in (one.name, one.instance_id))
+    if not meant:
+        _refuse_others(bench, name)
+        raise NoSuchInstance(name=name, names=_among(mine))
+    if len(meant) > 1:
+        raise NameAmbiguous(name=name, ids=", ".join(one.instance_id for one in meant))
+    return meant[0]
+
+
+def _only(mine: tuple[Instance, ...], verb: str) -> Instance:
+    if not mine:
+        raise NothingSelected(names="there is none yet; `awsgpu launch TYPE` makes one", verb=verb)
+    if len(mine) > 1:
+        raise NothingSelected(names=", ".join(one.name for one in mine), verb=verb)
+    return mine[0]
+
+
+def _among(mine: tuple[Instance, ...]) -> str:
+    return f"; there is {', '.join(one.name for one in mine)}" if mine else "; there is none at all"
+
+
+def _refuse_others(bench: Workbench, name: str) -> None:
+    for one in find(bench, everyone=True):
+        if one.state.alive and name in (one.name, one.instance_id):
+            raise OtherOwner(name=name, owner=one.owner)
+
+
+def key_file(bench: Workbench, instance: Instance) -> Path:
+    """Return the private key that opens the instance: the person's own `--key`, or ours.
+
+    Raises `KeyMissing` where the launch was another machine's.
+    """
+    entry = bench.records.journal.read(instance.launch_id)
+    own = (entry.wishes.get("key_file") if entry else None) or None
+    if own:
+        return bench.records.keys.require(_path(own))
+    path = bench.records.keys.path(instance.key_name or "none")
+    if not path.is_file():
+        raise KeyMissing(name=instance.name, key_file=path)
+    return bench.records.keys.require(path)
+
+
+def _path(text: str) -> Path:
+    from pathlib import Path
+
+    return Path(text)
+
+
+def endpoint(bench: Workbench, instance: Instance) -> Endpoint:
+    """Return where and as whom the instance's SSH answers."""
+    return Endpoint(
+        instance_id=instance.instance_id,
+        address=instance.public_address or instance.private_address or "",
+        port=instance.ssh_port,
+        user=instance.ssh_user,
+        key_file=key_file(bench, instance),
+    )

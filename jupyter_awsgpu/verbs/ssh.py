@@ -1,0 +1,24 @@
+"""`ssh`: the exact command, with our key and our pinned host keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jupyter_awsgpu.host import ssh_command
+from jupyter_awsgpu.verbs.connect import require_running
+from jupyter_awsgpu.verbs.selection import choose, endpoint
+
+if TYPE_CHECKING:
+    from jupyter_awsgpu.verbs.workbench import Workbench
+
+
+def ssh(bench: Workbench, name: str | None = None, *, command: tuple[str, ...] = ()) -> list[str]:
+    """Return the OpenSSH command line for the instance, running `command` there if one is given.
+
+    Writes the known_hosts file it names. Raises `HostKeyUnknown` where nothing is pinned.
+    """
+    instance = choose(bench, name, "ssh")
+    require_running(instance, "take an SSH login")
+    pins = bench.records.pins.read(instance.launch_id)
+    known_hosts = bench.records.root / "known_hosts" / instance.instance_id
+    return [*ssh_command(endpoint(bench, instance), known_hosts, pins, name=instance.name), *command]

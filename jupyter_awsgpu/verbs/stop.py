@@ -1,0 +1,37 @@
+"""`stop`: the instance stops billing by the hour; its disk, and all on it, stays."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jupyter_awsgpu.errors import Interrupted
+from jupyter_awsgpu.model import InstanceState
+from jupyter_awsgpu.verbs.selection import choose, with_tunnel
+from jupyter_awsgpu.verbs.start import STOPPED_WITHIN_S
+
+if TYPE_CHECKING:
+    from jupyter_awsgpu.model import Instance
+    from jupyter_awsgpu.verbs.workbench import Workbench
+
+
+def stop(bench: Workbench, name: str | None = None) -> Instance:
+    """Stop the instance, wait until EC2 calls it stopped, close its tunnel."""
+    instance = choose(bench, name, "stop")
+    with (
+        bench.records.lock(instance.name),
+        bench.records.operations.begin("stop", instance.name, bench.listener) as operation,
+    ):
+        try:
+            cloud = bench.cloud(instance.region)
+            if instance.state in (InstanceState.PENDING, InstanceState.RUNNING):
+                with operation.step("stop", "Asking EC2 to stop it"):
+                    cloud.stop(instance.instance_id)
+            with operation.step("tunnel", "Closing the tunnel"):
+                bench.tunnels.close(instance.instance_id)
+            with operation.step("stopped", "Waiting until it has stopped") as step:
+                stopped = cloud.wait_for(instance.instance_id, {InstanceState.STOPPED}, timeout_s=STOPPED_WITHIN_S)
+                step.say("Stopped; only its disk is billed now")
+            return with_tunnel(bench, stopped)
+        except KeyboardInterrupt as exc:
+            exists = f"{instance.name} is stopping, or still running."
+            raise Interrupted(exists=exists, command=f"awsgpu stop {instance.name}") from exc

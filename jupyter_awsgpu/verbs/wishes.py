@@ -1,0 +1,68 @@
+"""A person's options, checked and completed from the settings, before anything else happens."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jupyter_awsgpu.errors import BadName, BadValue
+from jupyter_awsgpu.model import DEFAULT_NAME, Wishes
+
+if TYPE_CHECKING:
+    from jupyter_awsgpu.settings import AWSGPU
+
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
+"""What tags, file names on every system, and a person's ear can all carry."""
+
+MAX_DISK_GB = 16384
+"""The largest gp3 volume: 16 TiB (EC2 documentation, «EBS volume types»)."""
+
+
+def wishes_from(settings: AWSGPU, instance_type: str, **options: object) -> Wishes:
+    """Make `Wishes` of the options that are not None; the settings fill the rest.
+
+    Raises `BadName` and `BadValue`; asks nobody.
+    """
+    given = {key: value for key, value in options.items() if value is not None}
+    wishes = Wishes(instance_type=instance_type.strip().lower(), **(_defaults(settings) | given))  # type: ignore[arg-type]
+    _check(wishes)
+    return wishes
+
+
+def _defaults(settings: AWSGPU) -> dict[str, object]:
+    return {
+        "name": DEFAULT_NAME,
+        "region": settings.region,
+        "idle_stop_minutes": settings.idle_stop_minutes or None,
+        "on_idle": settings.on_idle,
+        "max_hours": settings.max_hours or None,
+        "budget": settings.budget or None,
+        "local_port": settings.local_port,
+    }
+
+
+def _check(wishes: Wishes) -> None:
+    if not NAME.fullmatch(wishes.name):
+        raise BadName(value=repr(wishes.name), verb="launch")
+    _within("--disk", wishes.disk_gb, 1, MAX_DISK_GB, "GB")
+    _within("--data", wishes.data_gb, 1, MAX_DISK_GB, "GB")
+    _within("--port", wishes.local_port, 1, 65535, "")
+    _within("--count", wishes.count, 1, 50, "instances")
+    _within("--max-hours", wishes.max_hours, 0.05, 24 * 365, "hours")
+    _within("--idle-stop", wishes.idle_stop_minutes, 1, 60 * 24 * 30, "minutes")
+    _within("--budget", wishes.budget, 0.01, 1e6, "dollars")
+    _within("--max-price", wishes.max_price, 0.001, 1e4, "dollars an hour")
+    if wishes.cuda is not None and not re.fullmatch(r"\d{1,2}(\.\d{1,2})?", wishes.cuda):
+        raise BadValue(
+            option="--cuda", value=repr(wishes.cuda), expected="it takes a version such as 12.6", verb="launch"
+        )
+    if wishes.key_file is not None and not Path(wishes.key_file).expanduser().is_file():
+        raise BadValue(option="--key", value=wishes.key_file, expected="there is no such file", verb="launch")
+
+
+def _within(option: str, value: float | None, low: float, high: float, unit: str) -> None:
+    if value is None or low <= value <= high:
+        return
+    expected = f"it takes {low:g} to {high:g} {unit}".rstrip()
+    raise BadValue(option=option, value=f"{value:g}", expected=expected, verb="launch")

@@ -1,0 +1,46 @@
+"""What every verb works with: one value that wiring builds and surfaces hand over."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jupyter_awsgpu.cloud import Cloud, Clouds
+    from jupyter_awsgpu.host import Hosts
+    from jupyter_awsgpu.model import Event
+    from jupyter_awsgpu.records import Operation, Records
+    from jupyter_awsgpu.settings import AWSGPU
+    from jupyter_awsgpu.tunnel import Tunnels
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """The rooms, opened for one person with one set of settings.
+
+    `listener` hears every event of every operation; `now` is the wall clock, in seconds.
+    """
+
+    settings: AWSGPU
+    clouds: Clouds
+    records: Records
+    hosts: Hosts
+    tunnels: Tunnels
+    listener: Callable[[Event], None] | None = None
+    now: Callable[[], float] = time.time
+
+    @property
+    def demo(self) -> bool:
+        """Whether the AWS at the other end is the simulated one."""
+        return bool(self.settings.demo)
+
+    def cloud(self, region: str | None = None) -> Cloud:
+        """Return the cloud in `region`, or in the one that settings and profile name."""
+        return self.clouds.here(region)
+
+    def hear(self, operation: Operation, step: str, text: str) -> None:
+        """Say something outside a step."""
+        operation.emit(step, "said", text)
