@@ -94,11 +94,12 @@ def disk_for(bench: Workbench, wishes: Wishes, image: Image) -> int:
     return wishes.disk_gb
 
 
-def require_driver(itype: InstanceType, image: Image, wishes: Wishes) -> None:
-    """Refuse a GPU, image and CUDA that no driver joins (`DriverUnfit`)."""
+def require_driver(itype: InstanceType, image: Image, wishes: Wishes) -> str:
+    """Return how driver and CUDA will serve this GPU, or refuse (`DriverUnfit`)."""
     verdict = fit(itype.gpu, image, cuda=wishes.cuda)
     if not verdict.ok:
         raise DriverUnfit(why=verdict.reason, instance_type=itype.name, instead=verdict.instead)
+    return verdict.reason
 
 
 def require_paid_plan(bench: Workbench, itype: InstanceType) -> None:

@@ -1,0 +1,58 @@
+"""What a launch costs besides the hour, and how long it takes until it is ready."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from jupyter_awsgpu.cloud import Cloud
+    from jupyter_awsgpu.model import Image, InstanceType, Price, Wishes
+
+BOOT_MINUTES = 1.0
+"""From RunInstances to SSH: 26 s measured for small images (brevdev/ec2-coldboot-research, 2026), more for large."""
+
+DRIVER_MINUTES = 8.0
+"""Our estimate for driver, Miniforge and JupyterLab on a plain image; unconfirmed on real AWS."""
+
+
+def disk_per_month(cloud: Cloud, disk_gb: int) -> float | None:
+    """Return what the disk costs a month, running or stopped, in the region's currency."""
+    per_gb = cloud.disk_price()
+    return None if per_gb is None else round(per_gb * disk_gb, 2)
+
+
+def minutes_to_ready(itype: InstanceType, image: Image | None) -> float | None:
+    """Return the minutes from launch to a link, roughly."""
+    if image is None:
+        return None
+    if image.has_driver or itype.gpu is None:
+        return BOOT_MINUTES + 1.0
+    return BOOT_MINUTES + DRIVER_MINUTES
+
+
+def notes(itype: InstanceType, wishes: Wishes, price: Price | None) -> tuple[str, ...]:
+    """Return what a person should have read before launching."""
+    lines = [_ending(wishes, price)]
+    if wishes.spot != "no":
+        lines.append("A spot instance may be taken back with two minutes' notice; idle, it terminates.")
+    if price is not None and price.source == "catalogue":
+        lines.append(f"The price is from the catalogue of {price.as_of}, not from AWS.")
+    if itype.free_tier:
+        lines.append(f"{itype.name} and 30 GB of disk are free for accounts that still have the free tier.")
+    lines.append("Prices are without taxes and traffic; disk and public address are billed apart.")
+    return tuple(lines)
+
+
+def _ending(wishes: Wishes, price: Price | None) -> str:
+    """Say when the instance ends by itself and what it has cost at most by then."""
+    ends = []
+    if wishes.idle_stop_minutes is not None:
+        ends.append(f"{wishes.idle_stop_minutes} idle minutes")
+    if wishes.max_hours is not None:
+        ends.append(f"{wishes.max_hours:g} hours in any case")
+    if not ends:
+        return "Nothing stops this instance but you: no idle stop and no cap are set."
+    most = ""
+    if wishes.max_hours is not None and price is not None:
+        most = f", {price.currency} {price.per_hour * wishes.max_hours:.2f} at most"
+    return f"It stops itself after {' or '.join(ends)}{most}."

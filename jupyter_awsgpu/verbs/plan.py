@@ -1,0 +1,204 @@
+"""`plan`: what a launch would do, what it would cost, and whether it can. Read-only.
+
+Each check asks one question and answers with a sentence, or raises the very error `launch` would
+meet; the error's own remedy stands beside the ✗. What could not be asked (no credentials, no
+permission to look) is said to be unknown and stands in nobody's way.
+"""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeVar
+
+from jupyter_awsgpu.errors import (
+    AwsGpuError,
+    AwsUnreachable,
+    CredentialsError,
+    OtherWishes,
+    QuotaTooLow,
+    SpotQuotaTooLow,
+)
+from jupyter_awsgpu.model import Check, Image, InstanceType, Plan, Price, Wishes
+from jupyter_awsgpu.verbs.choice import disk_for, require_driver, require_paid_plan, zones_to_try
+from jupyter_awsgpu.verbs.concurrently import concurrently
+from jupyter_awsgpu.verbs.estimate import disk_per_month, minutes_to_ready, notes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jupyter_awsgpu.cloud import Cloud
+    from jupyter_awsgpu.verbs.workbench import Workbench
+
+T = TypeVar("T")
+
+
+def plan(bench: Workbench, wishes: Wishes) -> Plan:
+    """Return the plan for these wishes: checks, choice, prices.
+
+    Raises only what makes the question itself meaningless: `UnknownType`, `UnknownRegion`, bad
+    values. Makes no mutating call except with DryRun.
+    """
+    cloud = bench.cloud(wishes.region)
+    itype = cloud.instance_type(wishes.instance_type)
+    inquiry = _Inquiry(bench, cloud, wishes, itype)
+    with concurrently(8) as pool:
+        image = pool.submit(_answer_or_none, lambda: cloud.image(wishes.image, itype))
+        price = pool.submit(_answer_or_none, lambda: cloud.price(itype.name))
+        spot = pool.submit(_answer_or_none, lambda: cloud.spot_price(itype.name, wishes.zone))
+        zones = pool.submit(_answer_or_none, lambda: cloud.zones_offering(itype.name))
+        inquiry.image = image.result()
+        checks = list(pool.map(lambda question: question(), inquiry.questions()))
+    disk = max(wishes.disk_gb or int(bench.settings.disk_gb), inquiry.image.root_gb if inquiry.image else 0)
+    return Plan(
+        wishes=wishes,
+        region=cloud.region,
+        checks=tuple(checks),
+        instance_type=itype,
+        image=inquiry.image,
+        zones=zones.result() or (),
+        price=price.result(),
+        spot_price=spot.result(),
+        disk_gb=disk,
+        disk_per_month=disk_per_month(cloud, disk),
+        address_per_hour=cloud.address_price(),
+        minutes_to_ready=minutes_to_ready(itype, inquiry.image),
+        notes=notes(itype, wishes, _first(wishes, spot.result(), price.result())),
+        demo=bench.demo,
+    )
+
+
+def _first(wishes: Wishes, spot: Price | None, price: Price | None) -> Price | None:
+    return spot if wishes.spot != "no" and spot is not None else price
+
+
+def _answer_or_none(ask: Callable[[], T]) -> T | None:
+    """Ask something the checks ask again and judge: here a refusal only leaves a gap."""
+    try:
+        return ask()
+    except AwsGpuError:
+        return None
+
+
+@dataclass
+class _Inquiry:
+    """The questions of one preflight, over the facts they share."""
+
+    bench: Workbench
+    cloud: Cloud
+    wishes: Wishes
+    itype: InstanceType
+    image: Image | None = None
+
+    def questions(self) -> list[Callable[[], Check]]:
+        """Return the checks in the order a person reads them."""
+        return [
+            self._question("credentials", "AWS credentials", self._credentials),
+            self._question("account-plan", "Account may launch it", self._account_plan),
+            self._question("permissions", "Permissions", self._permissions),
+            self._question("offered", "Type offered", self._offered),
+            self._question("quota", "Quota", self._quota),
+            self._question("network", "Network", self._network),
+            self._question("image", "Image", self._image),
+            self._question("driver", "GPU driver and CUDA", self._driver),
+            self._question("disk", "Disk", self._disk),
+            self._question("name", "Name", self._name),
+            self._question("port", "Local port", self._port),
+        ]
+
+    def _question(self, key: str, label: str, ask: Callable[[], str | None]) -> Callable[[], Check]:
+        def answer() -> Check:
+            try:
+                detail = ask()
+            except (CredentialsError, AwsUnreachable) as exc:
+                if key == "credentials":
+                    return Check(key, label, ok=False, detail=exc.message, remedy=exc.remedy, error=exc.code)
+                return Check(key, label, ok=None, detail="could not be asked")
+            except AwsGpuError as exc:
+                return Check(key, label, ok=False, detail=exc.message, remedy=exc.remedy, error=exc.code)
+            return Check(key, label, ok=None if detail is None else True, detail=detail or "could not be asked")
+
+        return answer
+
+    def _credentials(self) -> str:
+        identity = self.bench.clouds.identity()
+        return f"account {identity.account}, {identity.owner.partition('/')[2]}"
+
+    def _account_plan(self) -> str | None:
+        require_paid_plan(self.bench, self.itype)
+        state = self.bench.clouds.account_plan()
+        return None if state == "unknown" else f"{state} plan"
+
+    def _permissions(self) -> str | None:
+        if self.image is None:
+            return None
+        self.cloud.require_permissions(self.itype, self.image)
+        return "may launch, make a key pair and a security group"
+
+    def _offered(self) -> str:
+        self.cloud.require_offered(self.itype.name)
+        zones = self.cloud.zones_offering(self.itype.name)
+        return "in " + ", ".join(zones_to_try(self.cloud, self.itype.name, self.wishes.zone, zones))
+
+    def _quota(self) -> str | None:
+        spot = self.wishes.spot == "yes"
+        quota = self.cloud.quota(self.itype, spot=spot)
+        if quota is None:
+            return None
+        needed = self.itype.vcpus * self.wishes.count
+        if needed > quota.free:
+            kind = SpotQuotaTooLow if spot else QuotaTooLow
+            raise kind(
+                family=quota.label,
+                limit=f"{quota.limit:g}",
+                used=f"{quota.used:g}",
+                needed=f"{quota.used + needed:g}",
+                region=self.cloud.region,
+                instance_type=self.itype.name,
+            )
+        return f"{quota.free:g} of {quota.limit:g} vCPUs free, {needed} needed"
+
+    def _network(self) -> str:
+        if self.wishes.subnet:
+            return f"subnet {self.wishes.subnet} in {self.cloud.vpc_of_subnet(self.wishes.subnet)}"
+        return f"default VPC {self.cloud.default_vpc()}"
+
+    def _image(self) -> str:
+        image = self.cloud.image(self.wishes.image, self.itype)
+        return f"{image.name} ({image.root_gb} GB, user {image.user})"
+
+    def _driver(self) -> str | None:
+        if self.image is None:
+            return None
+        return require_driver(self.itype, self.image, self.wishes)
+
+    def _disk(self) -> str | None:
+        if self.image is None:
+            return None
+        return f"{disk_for(self.bench, self.wishes, self.image)} GB, encrypted"
+
+    def _name(self) -> str:
+        owner = self.bench.clouds.identity().owner
+        for one in self.cloud.instances(owner=owner, name=self.wishes.name):
+            if one.state.alive and one.instance_type != self.itype.name:
+                raise OtherWishes(
+                    name=one.name,
+                    difference=f"it is a {one.instance_type}",
+                    command=f"awsgpu launch {self.itype.name}",
+                )
+            if one.state.alive:
+                return f"{one.name} exists ({one.state}); launch continues it"
+        return f"{self.wishes.name} is free"
+
+    def _port(self) -> str:
+        port = self.wishes.local_port
+        if port_is_free(port):
+            return f"{port} is free"
+        return f"{port} is taken; the tunnel takes the next free one"
+
+
+def port_is_free(port: int) -> bool:
+    """Return whether a listener could be put on the loopback port."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.settimeout(0.5)
+        return probe.connect_ex(("127.0.0.1", port)) != 0
