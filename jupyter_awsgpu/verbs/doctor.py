@@ -31,7 +31,7 @@ def doctor(bench: Workbench) -> tuple[Check, ...]:
         ("credentials", "AWS credentials", lambda: _credentials(bench)),
         ("region", "AWS region", lambda: _region(bench)),
         ("account-plan", "Account plan", lambda: _account_plan(bench)),
-        ("address", "Address AWS sees", lambda: bench.clouds.caller_address()),
+        ("address", "Address AWS sees", bench.clouds.caller_address),
     ]
     with concurrently(len(questions)) as pool:
         checks = tuple(pool.map(lambda question: _ask(*question), questions))
