@@ -96,7 +96,8 @@ class AwsGpuError(Exception):
 
 def _rebuild(kind: type[AwsGpuError], facts: dict[str, object]) -> AwsGpuError:
     error = kind.__new__(kind)
-    AwsGpuError.__init__(error, None, **facts)
+    error.facts = facts
+    error.args = (error.message,)
     return error
 
 
