@@ -1,0 +1,186 @@
+"""What all tests share: a home of their own, one simulated AWS, and the proof that nothing is left.
+
+In CI (`CI=true` or `AWSGPU_TESTS_MUST_RUN=1`) a test that skips has failed, unless it carries
+`@pytest.mark.allowed_skip("why")`: outside, a missing Debian package is a reason, there it is not.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    from jupyter_awsgpu.demo.client import DemoStatus
+
+MUST_RUN = os.environ.get("CI") == "true" or os.environ.get("AWSGPU_TESTS_MUST_RUN") == "1"
+RUN_MARK = "AWSGPU_TESTS_RUN"
+"""Environment variable every process of this run inherits, so that one left behind is recognised."""
+
+GRACE_S = 10.0
+"""Seconds a process that was told to end may take."""
+
+
+# ── a skip is a failure where everything must run ────────────────────────────────────────────
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--aws` lets the contract suite ask the real AWS (with the credentials boto3 finds; read-only)."""
+    parser.addoption("--aws", action="store_true", help="also run the contract suite against the real AWS")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Declare the markers of this file."""
+    config.addinivalue_line("markers", "allowed_skip(reason): may skip even where every test must run")
+    config.addinivalue_line("markers", "aws: asks the real AWS; skipped without --aws")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Skip what needs the real AWS unless it was asked for."""
+    if config.getoption("--aws"):
+        return
+    for item in items:
+        if item.get_closest_marker("aws"):
+            item.add_marker(pytest.mark.skip(reason="asks the real AWS: give --aws"))
+            item.add_marker(pytest.mark.allowed_skip("needs an AWS account"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn a skip into a failure where every test must run."""
+    report = yield
+    expected_failure = hasattr(report, "wasxfail")
+    if MUST_RUN and report.skipped and not expected_failure and not item.get_closest_marker("allowed_skip"):
+        _refuse_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Turn a module that skips itself whole into a failure, too."""
+    report = yield
+    if MUST_RUN and report.skipped:
+        _refuse_skip(report)
+    return report
+
+
+def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
+    reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
+    report.outcome = "failed"
+    report.longrepr = f"Everything must run here, and this skipped. {reason}"
+
+
+# ── a home of the run's own ──────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="session", autouse=True)
+def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Give the whole run a home folder of its own: no keys, settings or credentials of a person are in reach."""
+    folder = tmp_path_factory.mktemp("home")
+    before = _mounts_and_namespaces()
+    with pytest.MonkeyPatch.context() as patch:
+        _move_in(patch, folder)
+        yield folder
+        left = _processes_left(folder)
+    left += sorted(thing for thing in _mounts_and_namespaces() - before if MUST_RUN or str(folder.parent) in thing)
+    if left:
+        pytest.fail("The run left behind:\n" + "\n".join(left), pytrace=False)
+
+
+def _move_in(patch: pytest.MonkeyPatch, folder: Path) -> None:
+    for name in list(os.environ):
+        if name.startswith(("AWS_", "AWSGPU_")) and not name.startswith("AWSGPU_TESTS_"):
+            patch.delenv(name)
+    patch.setenv(RUN_MARK, uuid.uuid4().hex)
+    patch.setenv("AWSGPU_TESTS_CACHE", os.environ.get("AWSGPU_TESTS_CACHE", str(Path.home() / ".cache/awsgpu-tests")))
+    patch.setenv("PIP_CACHE_DIR", os.environ.get("PIP_CACHE_DIR", str(Path.home() / ".cache/pip")))
+    patch.setenv("HOME", str(folder))
+    patch.setenv("USERPROFILE", str(folder))
+    for name in [name for name in os.environ if name.startswith("XDG_")]:
+        patch.delenv(name)
+    places = {
+        "AWSGPU_DATA_DIR": "data",
+        "AWS_SHARED_CREDENTIALS_FILE": "aws/credentials",
+        "AWS_CONFIG_FILE": "aws/config",
+        "IPYTHONDIR": "ipython",
+        "JUPYTER_CONFIG_DIR": "jupyter/config",
+        "JUPYTER_DATA_DIR": "jupyter/data",
+        "JUPYTER_RUNTIME_DIR": "jupyter/runtime",
+    }
+    for name, place in places.items():
+        patch.setenv(name, str(folder / place))
+    patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    patch.setenv("AWSGPU_OPEN_BROWSER", "false")
+
+
+def _processes_left(folder: Path) -> list[str]:
+    """Wait for the processes of this run to end; end those that do not, and name them."""
+    deadline = time.monotonic() + GRACE_S
+    while (left := list(_processes_of_this_run(folder))) and time.monotonic() < deadline:
+        psutil.wait_procs(left, timeout=0.2)
+    named = []
+    for process in left:
+        try:
+            named.append(f"process {process.pid}: {' '.join(process.cmdline())[:300]}")
+            process.kill()
+        except psutil.NoSuchProcess:
+            continue
+    return named
+
+
+def _processes_of_this_run(folder: Path) -> Iterator[psutil.Process]:
+    mark, spared = os.environ[RUN_MARK], {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
+    for process in psutil.process_iter():
+        if process.pid in spared:
+            continue
+        try:
+            dead = process.status() == psutil.STATUS_ZOMBIE
+            ours = process.environ().get(RUN_MARK) == mark or any(str(folder) in part for part in process.cmdline())
+        except (psutil.Error, OSError):
+            continue
+        if ours and not dead:
+            yield process
+
+
+def _mounts_and_namespaces() -> set[str]:
+    if not sys.platform.startswith("linux"):
+        return set()
+    mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
+    spaces = Path("/run/netns")
+    names = [space.name for space in spaces.iterdir()] if spaces.is_dir() else []
+    return {f"mount {line.split()[4]}" for line in mounts} | {f"network namespace {name}" for name in names}
+
+
+# ── one simulated AWS ────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture(scope="session")
+def demo(home: Path) -> Iterator[DemoStatus]:
+    """Run the simulated AWS where `--demo` finds it; it ends with the run, its process gone."""
+    from jupyter_awsgpu.demo import client
+
+    folder = home / "data" / "demo" / "aws"
+    status: Any = client.up(folder)
+    yield status
+    client.down(folder)
+    _gone, alive = psutil.wait_procs(_processes(status.pid), timeout=GRACE_S)
+    assert not alive, "the simulated AWS is still running after `demo down`"
+
+
+def _processes(pid: int) -> list[psutil.Process]:
+    try:
+        return [psutil.Process(pid)]
+    except psutil.NoSuchProcess:
+        return []
