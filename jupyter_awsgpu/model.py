@@ -313,6 +313,7 @@ class Instance:
     currency: str = "USD"
     remote_port: int = 8888
     state_reason: str | None = None
+    stopped_at: datetime | None = None
     tags: tuple[tuple[str, str], ...] = ()
     tunnel: Tunnel | None = None
     guest: GuestReport | None = None
@@ -402,3 +403,51 @@ class Endpoint:
     user: str
     key_file: Path
     via: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Volume:
+    """An EBS volume of ours. `gb` is its size; `instance_id` what it is attached to, if anything."""
+
+    volume_id: str
+    name: str
+    gb: int
+    zone: str
+    state: str
+    instance_id: str | None = None
+    purpose: Literal["root", "data"] = "root"
+
+
+LeftoverKind = Literal[
+    "instance", "volume", "snapshot", "image", "address", "key pair", "security group", "local key", "tunnel record"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """Something of ours that costs money or clutters, with why we take it for ours (`evidence`).
+
+    `cost_per_month` is in the region's currency; 0 for what only clutters, None where unknown.
+    """
+
+    kind: LeftoverKind
+    id: str
+    name: str
+    region: str
+    cost_per_month: float | None
+    detail: str
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What one thing has cost: `low` to `high`, equal where everything is known."""
+
+    name: str
+    what: str
+    low: float
+    high: float
+    currency: str = "USD"
+    hours_running: float = 0.0
+    per_month_at_rest: float | None = None
+    detail: str = ""

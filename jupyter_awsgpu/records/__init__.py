@@ -14,6 +14,7 @@ from jupyter_awsgpu.records.cache import FactCache
 from jupyter_awsgpu.records.files import private_folder, read_document, write_document
 from jupyter_awsgpu.records.journal import Journal, JournalEntry
 from jupyter_awsgpu.records.keys import KeyStore
+from jupyter_awsgpu.records.ledger import Ledger, Sighting
 from jupyter_awsgpu.records.locks import exclusive
 from jupyter_awsgpu.records.operations import Operation, Operations, Step
 from jupyter_awsgpu.records.pins import Pins
@@ -28,11 +29,13 @@ __all__ = [
     "Journal",
     "JournalEntry",
     "KeyStore",
+    "Ledger",
     "Operation",
     "Operations",
     "Pins",
     "Records",
     "Reports",
+    "Sighting",
     "Step",
 ]
 
@@ -49,6 +52,7 @@ class Records:
         self.pins = Pins(root / "pins")
         self.journal = Journal(root / "journal")
         self.operations = Operations(root / "operations")
+        self.ledger = Ledger(root / "ledger")
         self.reports = Reports(root / "reports")
         self.tunnel_folder = private_folder(root / "tunnels")
         self.log_folder = private_folder(root / "logs")

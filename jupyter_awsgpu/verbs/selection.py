@@ -66,6 +66,8 @@ def find(
     for answer in answers.values():
         if not isinstance(answer, AwsGpuError):
             found.extend(answer)
+            for one in answer:
+                bench.records.ledger.see(one, bench.now())
         elif len(answers) == 1 or not isinstance(answer, RegionNotEnabled | PermissionDenied):
             raise answer
     if len(regions) > 1:

@@ -1,0 +1,82 @@
+"""`cleanup`: what of ours still costs money or clutters, and its removal in the right order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jupyter_awsgpu.errors import AwsGpuError, RegionNotEnabled
+from jupyter_awsgpu.model import Leftover
+
+if TYPE_CHECKING:
+    from jupyter_awsgpu.verbs.workbench import Workbench
+
+ORDER = (
+    "tunnel record",
+    "instance",
+    "address",
+    "image",
+    "snapshot",
+    "volume",
+    "security group",
+    "key pair",
+    "local key",
+)
+"""Removal from what holds to what is held: EC2 refuses a group or a snapshot that is in use."""
+
+KEPT_BY_DEFAULT = ("instance", "image", "volume", "snapshot")
+"""What may hold somebody's work: removed only when its kind is asked for by name."""
+
+
+def leftovers(bench: Workbench) -> tuple[Leftover, ...]:
+    """Return what is ours in every region and on this machine, the dearest first. Read-only.
+
+    Raises what a region answered, unless the account never enabled that region: a look that did not
+    happen must not pass for «nothing there».
+    """
+    owner = bench.clouds.identity().owner
+    answers = bench.clouds.each(None, lambda cloud: cloud.leftovers(owner))
+    found: list[Leftover] = []
+    for answer in answers.values():
+        if not isinstance(answer, AwsGpuError):
+            found.extend(answer)
+        elif not isinstance(answer, RegionNotEnabled):
+            raise answer
+    found.extend(_on_this_machine(bench, {one.id for one in found}))
+    return tuple(sorted(found, key=lambda one: (-(one.cost_per_month or 0.0), one.kind, one.name)))
+
+
+def _on_this_machine(bench: Workbench, existing: set[str]) -> list[Leftover]:
+    return [
+        Leftover("tunnel record", one.instance_id, one.name, "", 0.0, one.phase, "its instance is gone")
+        for one in bench.tunnels.all()
+        if one.instance_id not in existing
+    ]
+
+
+def cleanup(bench: Workbench, *, kinds: tuple[str, ...] = (), yes: bool = False) -> tuple[Leftover, ...]:
+    """Remove what only clutters, and with `kinds` what is named; return what was (or would be) removed.
+
+    Without `yes` nothing is touched. What may hold work (instances, images, volumes, snapshots) is
+    removed only where its kind is named.
+    """
+    wanted = tuple(one for one in leftovers(bench) if _is_wanted(one, kinds))
+    if not yes:
+        return wanted
+    with bench.records.operations.begin("cleanup", "all", bench.listener) as operation:
+        for one in sorted(wanted, key=lambda each: ORDER.index(each.kind)):
+            with operation.step(one.id, f"Removing {one.kind} {one.name or one.id}"):
+                _remove(bench, one)
+    return wanted
+
+
+def _is_wanted(one: Leftover, kinds: tuple[str, ...]) -> bool:
+    return one.kind in kinds if kinds else one.kind not in KEPT_BY_DEFAULT
+
+
+def _remove(bench: Workbench, one: Leftover) -> None:
+    if one.kind == "tunnel record":
+        bench.tunnels.close(one.id)
+        return
+    if one.kind == "instance":
+        bench.tunnels.close(one.id)
+    bench.cloud(one.region).remove(one)
