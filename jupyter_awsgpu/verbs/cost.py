@@ -8,6 +8,7 @@ all of the time.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from jupyter_awsgpu.model import Cost
@@ -48,7 +49,7 @@ def running_hours(seen: Sequence[Sighting], now: float, *, exists: bool = True) 
     whether EC2 still lists the instance; if not, a run last seen running ended nobody knows when.
     """
     low = high = 0.0
-    for one, following in zip(seen, [*seen[1:], None], strict=True):
+    for one, following in zip_longest(seen, seen[1:]):
         if following is not None and following.started == one.started:
             continue  # a later sighting of the same run knows more
         latest = following.started if following is not None else now

@@ -21,34 +21,34 @@ def hours(*sightings, now, exists=True):
 
 def test_a_running_instance_runs_until_now():
     """From its start to the present moment, whatever gaps there are between looks."""
-    assert (5.0, 5.0) == hours(seen(1, "running"), now=5)
+    assert hours(seen(1, "running"), now=5) == (5.0, 5.0)
 
 
 def test_a_stop_that_ec2_dates_is_exact():
     """The stop time EC2 gives ends the run, however late we looked."""
-    assert (3.0, 3.0) == hours(seen(1, "running"), seen(9, "stopped", stopped=3), now=20)
+    assert hours(seen(1, "running"), seen(9, "stopped", stopped=3), now=20) == (3.0, 3.0)
 
 
 def test_a_stop_without_a_date_is_a_range():
     """Without a date the run ended somewhere between its start and our look."""
-    assert (0.0, 9.0) == hours(seen(9, "stopped"), now=20)
+    assert hours(seen(9, "stopped"), now=20) == (0.0, 9.0)
 
 
 def test_a_second_run_is_added():
     """A new start time is a new run."""
-    assert (5.0, 5.0) == hours(
+    assert hours(
         seen(1, "running"), seen(3, "stopped", stopped=3), seen(11, "running", started=10), now=12
-    )
+    ) == (5.0, 5.0)
 
 
 def test_an_unseen_stop_is_a_range():
     """Seen running, then seen in a later run: the first ended at our last look or as late as the next start."""
-    assert (2.0, 8.0) == hours(seen(1, "running"), seen(8, "running", started=7), now=8)
+    assert hours(seen(1, "running"), seen(8, "running", started=7), now=8) == (2.0, 8.0)
 
 
 def test_an_instance_that_vanished_while_running_is_a_range():
     """Gone from EC2's list without a last sighting: it ran at least until we saw it."""
-    assert (1.0, 6.0) == hours(seen(1, "running"), now=6, exists=False)
+    assert hours(seen(1, "running"), now=6, exists=False) == (1.0, 6.0)
 
 
 def test_the_cost_is_hours_address_and_disk():
