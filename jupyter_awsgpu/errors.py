@@ -18,6 +18,7 @@ The tree:
     │   └── QuotaTooLow · NoCapacity · SpotQuotaTooLow · SpotPriceTooLow
     ├── InstanceError         about an instance that is, was, or is another's
     │   └── NoSuchInstance · NameAmbiguous · OtherWishes · OtherOwner · WrongState · InstanceGone
+    │       ImageUnproven
     ├── HostError             the way to the instance
     │   └── SshUnreachable · SshRefused · HostKeyWrong · HostKeyUnknown · KeyMissing · KeyTooOpen
     │       RemoteCommandFailed
@@ -499,6 +500,14 @@ class InstanceGone(InstanceError):
 
     code = "instance-gone"
     cause = "{name} has ended: {why}."
+
+
+class ImageUnproven(InstanceError):
+    """The image did not come about, or nothing booted from it; the original is whole. Facts: image, why, name."""
+
+    code = "image-unproven"
+    cause = "The image {image} is not proved, so nothing was removed: {why}"
+    remedy_template = "awsgpu images"
 
 
 # ── the way to the instance ──────────────────────────────────────────────────────────────────
