@@ -75,7 +75,7 @@ def _make(bench: Workbench, instance: Instance, wished: str) -> Image:
 
 
 def _stop_for_image(bench: Workbench, instance: Instance, operation: Operation) -> None:
-    """A disk copied while it is written to may not boot: stop first."""
+    """Stop first: a disk copied while it is written to may not boot."""
     cloud = bench.cloud(instance.region)
     if instance.state is InstanceState.STOPPED:
         return
@@ -157,8 +157,10 @@ def delete_image(bench: Workbench, wished: str, *, region: str | None = None, ye
             if not yes:
                 what = f"Deleting the image {one.name} ({one.root_gb} GB) is for good."
                 raise NeedsYes(what=what, command=f"awsgpu images --delete {one.name}", verb="images")
-            with bench.records.operations.begin("images", one.name, bench.listener) as operation:
-                with operation.step("delete", f"Removing {one.name} and its snapshots"):
-                    cloud.delete_image(one.image_id)
+            with (
+                bench.records.operations.begin("images", one.name, bench.listener) as operation,
+                operation.step("delete", f"Removing {one.name} and its snapshots"),
+            ):
+                cloud.delete_image(one.image_id)
             return one
     raise ImageNotFound(image=wished, region=cloud.region)
