@@ -1,0 +1,98 @@
+"""`doctor --iam-policy`: the smallest IAM policy the verbs need, mutations bound to our tags."""
+
+from __future__ import annotations
+
+from typing import Any
+
+LOOK = (
+    "ec2:DescribeAvailabilityZones",
+    "ec2:DescribeImages",
+    "ec2:DescribeInstanceTypeOfferings",
+    "ec2:DescribeInstanceTypes",
+    "ec2:DescribeInstances",
+    "ec2:DescribeKeyPairs",
+    "ec2:DescribeRegions",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSecurityGroupRules",
+    "ec2:DescribeSnapshots",
+    "ec2:DescribeSpotPriceHistory",
+    "ec2:DescribeSubnets",
+    "ec2:DescribeVolumes",
+    "ec2:DescribeVpcs",
+    "ec2:GetConsoleOutput",
+    "freetier:GetAccountPlanState",
+    "pricing:GetProducts",
+    "servicequotas:GetAWSDefaultServiceQuota",
+    "servicequotas:GetServiceQuota",
+    "servicequotas:ListRequestedServiceQuotaChangeHistoryByQuota",
+    "servicequotas:ListServiceQuotas",
+    "sts:GetCallerIdentity",
+)
+"""Read-only calls; EC2's Describe actions know no resources, so they stand on `*`."""
+
+MAKE = ("ec2:CreateSecurityGroup", "ec2:ImportKeyPair", "ec2:CreateVolume", "ec2:CreateSnapshot")
+"""What is created with our tags in the same call: allowed only with them."""
+
+CHANGE = (
+    "ec2:AttachVolume",
+    "ec2:AuthorizeSecurityGroupIngress",
+    "ec2:CreateImage",
+    "ec2:DeleteKeyPair",
+    "ec2:DeleteSecurityGroup",
+    "ec2:DeleteSnapshot",
+    "ec2:DeleteVolume",
+    "ec2:DeregisterImage",
+    "ec2:DetachVolume",
+    "ec2:ModifyInstanceAttribute",
+    "ec2:ModifyVolume",
+    "ec2:RevokeSecurityGroupIngress",
+    "ec2:StartInstances",
+    "ec2:StopInstances",
+    "ec2:TerminateInstances",
+)
+"""What touches something that exists: allowed only on what carries our tag."""
+
+TAG = "jupyter-awsgpu:schema"
+
+
+def iam_policy(partition: str = "aws") -> dict[str, Any]:
+    """Return the policy document, ready for `aws iam create-policy`.
+
+    Composed from the calls `cloud/` makes and AWS's «Actions, resources, and condition keys»; run
+    against the simulated AWS's IAM, not against AWS itself.
+    """
+    tagged_request = {"Null": {f"aws:RequestTag/{TAG}": "false"}}
+    tagged_resource = {"Null": {f"aws:ResourceTag/{TAG}": "false"}}
+    parameters = f"arn:{partition}:ssm:*::parameter/aws/service/*"
+    quotas = f"arn:{partition}:servicequotas:*:*:ec2/*"
+    made = [
+        f"arn:{partition}:ec2:*:*:{kind}/*"
+        for kind in ("instance", "volume", "network-interface", "spot-instances-request")
+    ]
+    used = [
+        f"arn:{partition}:ec2:*:*:{kind}/*" for kind in ("key-pair", "security-group", "subnet", "placement-group")
+    ] + [f"arn:{partition}:ec2:*::{kind}/*" for kind in ("image", "snapshot")]
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            _statement("Look", LOOK, "*"),
+            _statement("PublicParameters", ("ssm:GetParameter", "ssm:GetParametersByPath"), parameters),
+            _statement("AskForQuota", ("servicequotas:RequestServiceQuotaIncrease",), quotas),
+            _statement("LaunchTagged", ("ec2:RunInstances",), made, tagged_request),
+            _statement("LaunchWith", ("ec2:RunInstances",), used),
+            _statement("MakeTagged", MAKE, "*", tagged_request),
+            _statement("MakeIn", ("ec2:CreateSecurityGroup",), f"arn:{partition}:ec2:*:*:vpc/*"),
+            _statement("TagWhatIsMade", ("ec2:CreateTags",), "*", _creating()),
+            _statement("ChangeOurs", CHANGE, "*", tagged_resource),
+        ],
+    }
+
+
+def _creating() -> dict[str, Any]:
+    actions = ["RunInstances", "CreateSecurityGroup", "ImportKeyPair", "CreateVolume", "CreateSnapshot", "CreateImage"]
+    return {"StringEquals": {"ec2:CreateAction": actions}}
+
+
+def _statement(sid: str, actions: tuple[str, ...], resource: object, condition: object = None) -> dict[str, Any]:
+    statement: dict[str, Any] = {"Sid": sid, "Effect": "Allow", "Action": list(actions), "Resource": resource}
+    return statement | ({"Condition": condition} if condition else {})
