@@ -1,0 +1,148 @@
+"""The main road, end to end: `launch` to a kernel that answers through local port, and back to nothing."""
+
+from __future__ import annotations
+
+import json
+import socket
+import uuid
+
+import httpx
+import psutil
+import pytest
+import websocket
+
+from tests.behaviour.road.conftest import run
+
+FIELDS = {
+    "name", "instance_id", "instance_type", "state", "region", "zone", "price_per_hour", "local_port", "remote_port",
+    "local_url", "token", "launch_id", "demo",
+}  # fmt: skip
+
+
+def test_launch_says_all_that_a_program_needs(box):
+    """`launch --json` prints the fields the design names, of a running simulated p2.xlarge."""
+    assert box.keys() >= FIELDS
+    assert (box["instance_type"], box["state"], box["demo"]) == ("p2.xlarge", "running", True)
+    assert box["price_per_hour"] == pytest.approx(0.9)
+
+
+def test_jupyter_answers_with_the_token_and_refuses_without(box):
+    """Through the tunnel, Jupyter's API is 200 with the token and 403 without."""
+    url = f"{box['local_url']}api/status"
+    with httpx.Client(trust_env=False) as client:
+        assert client.get(url, headers={"Authorization": f"token {box['token']}"}).status_code == 200
+        assert client.get(url).status_code == 403
+
+
+def test_a_kernel_answers(box):
+    """A kernel started over that server computes 1+1, on the instance and not on this machine."""
+    with httpx.Client(
+        base_url=box["local_url"], headers={"Authorization": f"token {box['token']}"}, trust_env=False, timeout=60
+    ) as client:
+        kernel = client.post("/api/kernels", json={"name": "python3"}).raise_for_status().json()["id"]
+        try:
+            assert _execute(box, kernel, "print(1+1)") == "2\n"
+            assert "/home/ubuntu" in _execute(box, kernel, "import os; print(os.path.expanduser('~'))")
+        finally:
+            client.delete(f"/api/kernels/{kernel}")
+
+
+def _execute(box, kernel: str, code: str) -> str:
+    address = f"ws://127.0.0.1:{box['local_port']}/api/kernels/{kernel}/channels"
+    message = {
+        "header": {"msg_id": uuid.uuid4().hex, "msg_type": "execute_request", "username": "", "session": "s",
+                   "version": "5.3", "date": ""},
+        "parent_header": {}, "metadata": {}, "channel": "shell", "buffers": [],
+        "content": {"code": code, "silent": False, "store_history": False, "user_expressions": {},
+                    "allow_stdin": False, "stop_on_error": True},
+    }  # fmt: skip
+    printed = ""
+    channels = websocket.create_connection(address, header=[f"Authorization: token {box['token']}"], timeout=60)
+    try:
+        channels.send(json.dumps(message))
+        while True:
+            answer = json.loads(channels.recv())
+            if answer["parent_header"].get("msg_id") != message["header"]["msg_id"]:
+                continue
+            if answer["msg_type"] == "stream":
+                printed += answer["content"]["text"]
+            if answer["msg_type"] == "status" and answer["content"]["execution_state"] == "idle":
+                return printed
+    finally:
+        channels.close()
+
+
+def test_another_process_sees_it(box):
+    """`status` from a process of its own shows the instance and its tunnel, and never the token."""
+    answer = run("status")
+    (shown,) = answer.document
+    assert shown["instance_id"] == box["instance_id"]
+    assert shown["local_port"] == box["local_port"]
+    assert "token" not in shown
+    assert box["token"] not in answer.out + answer.err
+
+
+def test_a_second_launch_continues_the_first(box):
+    """The same wish again is the same instance, on the same local port."""
+    again = run("launch", "p2.xlarge", "--yes", "--no-open").document
+    assert (again["instance_id"], again["local_port"]) == (box["instance_id"], box["local_port"])
+
+
+def test_another_wish_under_the_same_name_is_refused(box):
+    """A launch of another type under a name in use is refused with the difference shown."""
+    answer = run("launch", "p3.2xlarge", "--yes", "--no-open")
+    assert answer.status == 1
+    assert answer.error["error"] == "other-wishes"
+    assert "p2.xlarge" in answer.error["message"]
+    assert len(run("status").document) == 1
+
+
+def test_the_tunnel_listens_on_loopback_only(box):
+    """Nobody else on the network can reach the local end."""
+    listening = [
+        one.laddr.ip
+        for one in psutil.net_connections("tcp")
+        if one.status == psutil.CONN_LISTEN and one.laddr.port == box["local_port"]
+    ]
+    assert set(listening) == {"127.0.0.1"}
+
+
+def test_the_ssh_command_works_as_printed(box):
+    """`ssh NAME -- CMD` runs a command as the image's user, on the instance."""
+    answer = run("ssh", "gpu", "--", "whoami")
+    assert answer.out.strip() == "ubuntu"
+
+
+def test_the_gpu_is_the_types_own(box):
+    """nvidia-smi on the instance speaks of the GPU that a p2.xlarge has."""
+    assert "K80" in run("ssh", "gpu", "--", "nvidia-smi", "-L").out
+
+
+def test_stop_keeps_the_disk_and_start_brings_it_back(awsgpu):
+    """A file survives stop and start; the tunnel comes back, and the token is the same."""
+    first = awsgpu("launch", "p2.xlarge", "--yes", "--no-open").document
+    awsgpu("ssh", "gpu", "--", "touch", "kept")
+    stopped = awsgpu("stop")
+    assert stopped.document["state"] == "stopped"
+    assert not _listens(first["local_port"])
+    started = awsgpu("start", "--no-open").document
+    assert started["state"] == "running"
+    assert awsgpu("ssh", "gpu", "--", "ls", "kept").out.strip() == "kept"
+    assert awsgpu("token").document["token"] == first["token"]
+
+
+def test_terminate_leaves_nothing(awsgpu):
+    """After `terminate` there is no instance, no tunnel process and no listening port."""
+    box = awsgpu("launch", "p2.xlarge", "--yes", "--no-open").document
+    tunnels = [one for one in psutil.process_iter(["cmdline"]) if "_tunnel" in (one.info["cmdline"] or [])]
+    assert tunnels
+    assert awsgpu("terminate", "--yes").status == 0
+    assert awsgpu("status").document == []
+    assert not _listens(box["local_port"])
+    _gone, alive = psutil.wait_procs(tunnels, timeout=10)
+    assert not alive
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
