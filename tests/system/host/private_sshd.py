@@ -1,0 +1,136 @@
+"""A real OpenSSH server on loopback, with its own keys, configuration and port, for as long as a test runs."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+
+SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
+
+
+def free_port(address: str = "127.0.0.1") -> int:
+    with socket.socket() as sock:
+        sock.bind((address, 0))
+        return sock.getsockname()[1]
+
+
+class PrivateSshd:
+    """`start`, `kill` (with every session), `freeze` and `thaw`; `host_keys` holds public lines by type."""
+
+    def __init__(
+        self, folder: Path, *, address: str = "127.0.0.1", port: int | None = None, prefix: tuple = ()
+    ) -> None:
+        self.folder = folder
+        self.address = address
+        self.port = port or free_port(address)
+        self.user = "root"
+        self.prefix = prefix
+        self.client_key = folder / "client.pem"
+        self.host_keys: dict[str, str] = {}
+        self.served = ["ecdsa", "ed25519"]
+        self.options: dict[str, str] = {}
+        self._process: subprocess.Popen | None = None
+        folder.mkdir(parents=True, exist_ok=True)
+        for kind in ("ecdsa", "ed25519", "rsa"):
+            self.new_host_key(kind)
+        _keygen(self.client_key, "ed25519")
+        shutil.copy(_public(self.client_key), folder / "authorized_keys")
+
+    def new_host_key(self, kind: str) -> None:
+        path = self.folder / f"host_{kind}"
+        _keygen(path, kind)
+        self.host_keys[kind] = " ".join(_public(path).read_text().split()[:2])
+
+    def start(self) -> PrivateSshd:
+        Path("/run/sshd").mkdir(exist_ok=True)
+        config = self.folder / "sshd_config"
+        config.write_text("\n".join(f"{key} {value}" for key, value in self._config()) + "\n")
+        argv = [*self.prefix, SSHD, "-D", "-E", str(self.folder / "log"), "-f", str(config)]
+        self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
+        self._wait_until_listening()
+        return self
+
+    def _config(self) -> list[tuple[str, str]]:
+        return [
+            ("Port", str(self.port)),
+            ("ListenAddress", self.address),
+            ("PidFile", "none"),
+            ("AuthorizedKeysFile", str(self.folder / "authorized_keys")),
+            ("StrictModes", "no"),
+            ("UsePAM", "no"),
+            ("PasswordAuthentication", "no"),
+            ("PermitRootLogin", "prohibit-password"),
+            ("MaxStartups", "1000"),
+            ("MaxSessions", "1000"),
+            *(("HostKey", str(self.folder / f"host_{kind}")) for kind in self.served),
+            *self.options.items(),
+        ]
+
+    def _wait_until_listening(self) -> None:
+        if self.prefix:
+            time.sleep(0.3)  # in another network namespace: the log is all there is
+            return
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            try:
+                socket.create_connection((self.address, self.port), 1).close()
+            except OSError:
+                time.sleep(0.02)
+            else:
+                return
+        raise RuntimeError((self.folder / "log").read_text())
+
+    def processes(self) -> list[psutil.Process]:
+        """The server and every session of it."""
+        if self._process is None or self._process.poll() is not None:
+            return []
+        server = psutil.Process(self._process.pid)
+        return [*server.children(recursive=True), server]
+
+    def kill(self) -> None:
+        """End the server and its sessions without a goodbye."""
+        for process in self.processes():
+            _signal(process, signal.SIGKILL)
+        if self._process is not None:
+            self._process.wait()
+            self._process = None
+
+    def kill_sessions(self) -> None:
+        """End the sessions; the server goes on."""
+        for process in self.processes()[:-1]:
+            _signal(process, signal.SIGKILL)
+
+    def freeze(self) -> None:
+        for process in self.processes():
+            _signal(process, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        for process in self.processes():
+            _signal(process, signal.SIGCONT)
+
+    def log(self) -> str:
+        return (self.folder / "log").read_text()
+
+
+def _signal(process: psutil.Process, number: int) -> None:
+    try:
+        process.send_signal(number)
+    except psutil.NoSuchProcess:
+        pass
+
+
+def _public(path: Path) -> Path:
+    return path.with_name(path.name + ".pub")
+
+
+def _keygen(path: Path, kind: str) -> None:
+    path.unlink(missing_ok=True)
+    bits = ["-b", "2048"] if kind == "rsa" else []
+    argv = ["ssh-keygen", "-q", "-t", kind, *bits, "-N", "", "-C", "test", "-f", str(path)]
+    subprocess.run(argv, check=True, stdin=subprocess.DEVNULL)
