@@ -25,7 +25,7 @@ MUST_RUN = os.environ.get("CI") == "true" or os.environ.get("AWSGPU_TESTS_MUST_R
 RUN_MARK = "AWSGPU_TESTS_RUN"
 """Environment variable every process of this run inherits, so that one left behind is recognised."""
 
-GRACE_S = 10.0
+GRACE_S = float(os.environ.get("AWSGPU_TESTS_GRACE_S", "10"))
 """Seconds a process that was told to end may take."""
 
 
