@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu import host as ssh
-from jupyter_awsgpu.errors import SshUnreachable
+from jupyter_awsgpu.errors import AwsGpuError, SshUnreachable
 from jupyter_awsgpu.remote import browser, guest, jupyter
-from jupyter_awsgpu.verbs.access import renew_ingress
+from jupyter_awsgpu.verbs.access import allowed_blocks, renew_ingress
 from jupyter_awsgpu.verbs.selection import endpoint, with_tunnel
 
 if TYPE_CHECKING:
     from jupyter_awsgpu.host import Host
-    from jupyter_awsgpu.model import GuestStep, Instance, JupyterServer
+    from jupyter_awsgpu.model import Endpoint, GuestStep, Instance, JupyterServer
     from jupyter_awsgpu.records import Operation, Step
     from jupyter_awsgpu.verbs.workbench import Workbench
 
@@ -62,22 +63,29 @@ def _reach(bench: Workbench, instance: Instance, operation: Operation, way: Way,
     with operation.step("ssh", f"First contact with {target.address}" if booting else "Reaching the instance") as step:
         if not booting:
             try:
-                return bench.hosts.connect(
-                    target, launch_id=instance.launch_id, name=instance.name, timeout_s=FIRST_TRY_S
-                )
+                return _dial(bench, instance, target, timeout_s=FIRST_TRY_S)
             except SshUnreachable:
                 step.say("No answer; letting this machine's present address in")
                 renew_ingress(bench, instance)
-        host = bench.hosts.connect(
-            target,
-            launch_id=instance.launch_id,
-            name=instance.name,
-            timeout_s=SSH_WITHIN_S,
-            wait=True,
-            on_wait=step.say,
-        )
+        try:
+            host = _dial(bench, instance, target, timeout_s=SSH_WITHIN_S, wait=True, on_wait=step.say)
+        except SshUnreachable as exc:
+            raise _with_addresses(bench, exc) from exc
         step.say("SSH answers, with the host key we expect")
         return host
+
+
+def _dial(bench: Workbench, instance: Instance, target: Endpoint, **how: Any) -> Host:
+    return bench.hosts.connect(target, launch_id=instance.launch_id, name=instance.name, **how)
+
+
+def _with_addresses(bench: Workbench, exc: SshUnreachable) -> SshUnreachable:
+    """Add who is let in and what web pages see: a VPN or proxy that tells them apart is the usual cause."""
+    with suppress(AwsGpuError):
+        allowed, seen = ", ".join(allowed_blocks(bench)), bench.clouds.caller_address()
+        words = f"; the security group lets in {allowed}, and web pages see this machine at {seen}"
+        return SshUnreachable(**{**exc.facts, "addresses": f"{exc.facts.get('addresses', '')}{words}"})
+    return exc
 
 
 def _tell(step: Step, one: GuestStep) -> None:
@@ -93,6 +101,7 @@ def _open_way(bench: Workbench, instance: Instance, server: JupyterServer, opera
             local_port=way.local_port,
             bind=way.bind,
             forwards=way.forwards,
+            endpoint=replace(endpoint(bench, instance), via=way.via),
             extra=tunnel_extra(bench, way),
         )
         taken = "" if tunnel.local_port == way.local_port else f" ({way.local_port} is taken)"
