@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import paramiko
+from paramiko.buffered_pipe import BufferedPipe
 from paramiko.packet import Packetizer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from paramiko.message import Message
 
     from jupyter_awsgpu.host.wire import Wire
 
@@ -31,9 +34,23 @@ class PatientPacketizer(Packetizer):
     REKEY_BYTES = 2**35
 
 
-def new_transport(wire: Wire, host_key_algorithms: Sequence[str], timeout_s: float) -> paramiko.Transport:
+class Transport(paramiko.Transport):
+    """A transport whose channels receive into pipes of the owner's choice, from their first byte on."""
+
+    new_pipe: Callable[[], BufferedPipe[Any]] = BufferedPipe
+
+    def _parse_channel_open_success(self, m: Message) -> None:
+        """Give the channel its pipe before the peer can have sent data (paramiko's handler hook)."""
+        channel = self._channels.get(m.get_int())  # type: ignore[attr-defined] # not in the stubs
+        m.rewind()
+        if channel is not None:
+            channel.in_buffer = self.new_pipe()
+        super()._parse_channel_open_success(m)  # type: ignore[misc] # not in the stubs
+
+
+def new_transport(wire: Wire, host_key_algorithms: Sequence[str], timeout_s: float) -> Transport:
     """Return a transport over `wire` that accepts these host key algorithms and no others."""
-    transport = paramiko.Transport(wire, packetizer_class=PatientPacketizer)  # type: ignore[arg-type] # socket-like
+    transport = Transport(wire, packetizer_class=PatientPacketizer)  # type: ignore[arg-type] # socket-like
     transport.daemon = True
     options = transport.get_security_options()
     options.ciphers = tuple(name for name in CIPHERS if name in options.ciphers)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import signal
 import socket
@@ -87,7 +88,7 @@ class PrivateSshd:
         raise RuntimeError((self.folder / "log").read_text())
 
     def processes(self) -> list[psutil.Process]:
-        """The server and every session of it."""
+        """Return the sessions and, last, the server."""
         if self._process is None or self._process.poll() is not None:
             return []
         server = psutil.Process(self._process.pid)
@@ -119,10 +120,8 @@ class PrivateSshd:
 
 
 def _signal(process: psutil.Process, number: int) -> None:
-    try:
+    with contextlib.suppress(psutil.NoSuchProcess):
         process.send_signal(number)
-    except psutil.NoSuchProcess:
-        pass
 
 
 def _public(path: Path) -> Path:

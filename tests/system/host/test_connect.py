@@ -213,10 +213,10 @@ def test_openssh_connects_with_the_command_we_print(sshd, pins, endpoint, tmp_pa
     assert "Host key verification failed" in refused.stderr
 
 
-def test_a_jump_host_of_the_persons_own_configuration_is_used(sshd, connect, endpoint, tmp_path, monkeypatch):
+def test_a_jump_host_of_the_persons_own_configuration_is_used(sshd, connect, endpoint, monkeypatch):
     """`via` names a host of ~/.ssh/config; the connection through it is verified as any other."""
     sshd.start()
-    monkeypatch.setenv("AWSGPU_SSH_CONFIG", str(_ssh_config(sshd, tmp_path, "")))
+    monkeypatch.setenv("AWSGPU_SSH_CONFIG", str(_ssh_config(sshd, "")))
     assert connect(replace(endpoint, via="bastion")).run(["echo", "through"]).stdout == b"through\n"
     with pytest.raises(SshUnreachable, match="nowhere"):
         connect(replace(endpoint, via="nowhere.invalid"))
@@ -225,20 +225,19 @@ def test_a_jump_host_of_the_persons_own_configuration_is_used(sshd, connect, end
 @pytest.mark.parametrize(
     "way", ["ProxyCommand ssh -F {config} -W {address}:%p bastion", "ProxyJump bastion"], ids=["command", "jump"]
 )
-def test_the_configured_way_to_an_instance_is_used(sshd, connect, endpoint, tmp_path, monkeypatch, way):
+def test_the_configured_way_to_an_instance_is_used(sshd, connect, endpoint, monkeypatch, way):
     """`via=config` takes ProxyJump or ProxyCommand for the instance's id."""
     sshd.start()
-    config = tmp_path / "ssh_config"
-    entry = "Host i-*\n " + way.format(config=config, address=sshd.address)
-    monkeypatch.setenv("AWSGPU_SSH_CONFIG", str(_ssh_config(sshd, tmp_path, entry)))
+    entry = "Host i-*\n " + way.format(config=sshd.folder / "ssh_config", address=sshd.address)
+    monkeypatch.setenv("AWSGPU_SSH_CONFIG", str(_ssh_config(sshd, entry)))
     assert connect(replace(endpoint, via="config")).run(["echo", "through"]).stdout == b"through\n"
 
 
-def _ssh_config(sshd, tmp_path, more):
-    config = tmp_path / "ssh_config"
+def _ssh_config(sshd, more):
+    config = sshd.folder / "ssh_config"
     config.write_text(
         f"{more}\nHost bastion\n HostName {sshd.address}\n Port {sshd.port}\n User root\n"
         f" IdentityFile {sshd.client_key}\n IdentitiesOnly yes\n StrictHostKeyChecking no\n"
-        f" UserKnownHostsFile {tmp_path / 'kh'}\n LogLevel ERROR\n"
+        f" UserKnownHostsFile {sshd.folder / 'kh'}\n LogLevel ERROR\n"
     )
     return config

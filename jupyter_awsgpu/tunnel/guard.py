@@ -1,0 +1,39 @@
+"""`python -m jupyter_awsgpu.tunnel.guard COMMAND…`: runs the tunnel's process again if it is killed.
+
+A process that the system killed for memory, or a person by mistake, is back within half a second. This
+one only waits, and imports next to nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+LONG_S = 10.0
+"""A process that lived this long was no failed start."""
+
+FAILED_STARTS = 8
+"""Failed starts in a row after which there is no use in another."""
+
+VARIABLE = "AWSGPU_TUNNEL_GUARD"
+"""Environment variable that tells the tunnel's process the pid of its guard."""
+
+
+def main(command: list[str]) -> int:
+    """Run `command` until it ends by itself with status 0."""
+    failed = 0
+    while True:
+        began = time.monotonic()
+        status = subprocess.run(command, check=False, env={**os.environ, VARIABLE: str(os.getpid())}).returncode
+        if status == 0:
+            return 0
+        failed = 0 if time.monotonic() - began > LONG_S else failed + 1
+        if failed >= FAILED_STARTS:
+            return 1
+        time.sleep(0.05 * 2**failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,325 @@
+"""The tunnel's process: keeps the link up, says how it stands, and gives up only where nothing can be mended.
+
+One thread decides; what takes time (dialling, asking AWS) happens in `workers` and arrives as messages.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any
+
+from jupyter_awsgpu.errors import (
+    AwsGpuError,
+    HostKeyUnknown,
+    HostKeyWrong,
+    InstanceGone,
+    KeyMissing,
+    KeyTooOpen,
+    SshRefused,
+)
+from jupyter_awsgpu.tunnel import processes, route
+from jupyter_awsgpu.tunnel.backoff import Backoff
+from jupyter_awsgpu.tunnel.clock import Clock, SleepWatch, SystemClock
+from jupyter_awsgpu.tunnel.guard import VARIABLE
+from jupyter_awsgpu.tunnel.link import Link
+from jupyter_awsgpu.tunnel.log import close_log, open_log
+from jupyter_awsgpu.tunnel.record import RecordFile, endpoint_document, endpoint_of, now
+from jupyter_awsgpu.tunnel.workers import Connected, DialFailed, Ended, Located, LocateFailed, Message, Workers
+
+if TYPE_CHECKING:
+    import logging
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from jupyter_awsgpu.host import Host
+    from jupyter_awsgpu.model import Endpoint, TunnelPhase
+
+TICK_S = 0.5
+"""How often the supervisor looks at record, clock and route when no message comes."""
+
+DOUBT_S = 3.0
+"""How long the peer has to answer after this machine woke up or changed its network."""
+
+SEEN_EVERY_S = 60.0
+"""How often the record says that the peer was heard."""
+
+LOCATE_AFTER_S = 1.5
+"""How long the link may be down before AWS is asked: most cuts are over sooner."""
+
+LOCATE_PAUSES_S = (10.0, 20.0, 40.0, 60.0)
+"""Pauses between questions to AWS while the link stays down; the last one repeats."""
+
+REFUSALS = 3
+"""How often, and over how many seconds at least, our key must be refused before that is believed."""
+REFUSED_FOR_S = 6.0
+
+UNMENDABLE = (HostKeyUnknown, KeyMissing, KeyTooOpen)
+
+
+class GaveUp(Exception):
+    """Nothing that a retry could mend; the text is the reason."""
+
+
+def run(
+    record: Path,
+    *,
+    locate: Callable[[], Endpoint],
+    connect: Callable[[Endpoint], Host],
+    observe: Callable[[Host], None] | None = None,
+    clock: Clock | None = None,
+) -> int:
+    """Be the tunnel of `record`; see `tunnel.serve`."""
+    file = RecordFile(record)
+    document = file.read()
+    if document is None:
+        return 0
+    logger = open_log(record.with_suffix(".log") if "log" not in document else _path(document["log"]), record.stem)
+    inbox: SimpleQueue[Message] = SimpleQueue()
+    workers = Workers(inbox, connect, locate, observe)
+    try:
+        Supervisor(_Journal(file, document, logger), workers, inbox, clock or SystemClock()).run()
+    finally:
+        close_log(logger)
+    return 0
+
+
+class _Journal:
+    """Says every change of state to the record and the log."""
+
+    def __init__(self, file: RecordFile, document: dict[str, Any], logger: logging.Logger) -> None:
+        self.file = file
+        self.document = document
+        self.logger = logger
+        guard = int(os.environ.get(VARIABLE, "0"))
+        mine = {"pid": os.getpid(), "pid_started": processes.started(os.getpid())}
+        self.document |= mine | {"guard": guard, "guard_started": processes.started(guard) if guard else 0.0}
+
+    def phase(self, phase: TunnelPhase, reason: str | None = None, **more: object) -> None:
+        """Enter a phase; write it down and say why."""
+        if phase != self.document["phase"]:
+            self.document["since"] = now()
+        self.document |= {"phase": phase, "reason": reason, **more}
+        self.logger.info("%s%s", phase, f": {reason}" if reason else "")
+        self.save()
+
+    def save(self) -> None:
+        """Write the record; a full disk does not stop a tunnel."""
+        with suppress(OSError):
+            self.file.write(self.document)
+
+
+class Supervisor:
+    """The state of one tunnel and what changes it."""
+
+    def __init__(self, journal: _Journal, workers: Workers, inbox: SimpleQueue[Message], clock: Clock) -> None:
+        self._journal = journal
+        self._workers = workers
+        self._inbox = inbox
+        self._clock = clock
+        self._sleep = SleepWatch(clock)
+        self._link = Link()
+        self._backoff = Backoff()
+        self._endpoint = endpoint_of(journal.document)
+        self._own_address: str | None = None
+        self._down_since = clock.monotonic()
+        self._dial_at = 0.0
+        self._locate_at = 0.0 if self._endpoint is None else self._down_since + LOCATE_AFTER_S
+        self._located = 0
+        self._refused: list[float] = []
+        self._suspect: HostKeyWrong | None = None
+        self._seen_at = 0.0
+        self._forwarder: Any = None
+
+    def run(self) -> None:
+        """Go on until asked to end, or until there is no use in it."""
+        try:
+            self._listen()
+            while not self._journal.file.asked_to_end():
+                self._look_around()
+                self._act()
+                self._hear(self._next_message())
+            self._close()
+        except GaveUp as exc:
+            self._give_up(str(exc))
+
+    # ── beginning and end ────────────────────────────────────────────────────────────────────
+
+    def _listen(self) -> None:
+        from sshtunnel import BaseSSHTunnelForwarderError
+
+        from jupyter_awsgpu.tunnel.forwarder import Forwarder
+        from jupyter_awsgpu.tunnel.tunnels import PORT_REASON
+
+        document = self._journal.document
+        forwards = tuple((local, remote) for local, remote in document["forwards"])
+        self._forwarder = Forwarder(self._link, forwards, document["bind"], self._journal.logger)
+        self._journal.phase("connecting")
+        try:
+            self._forwarder.start()
+        except BaseSSHTunnelForwarderError as exc:
+            raise GaveUp(PORT_REASON) from exc
+        for local, remote in forwards:
+            self._journal.logger.info("listening on %s:%s for port %s there", document["bind"], local, remote)
+
+    def _close(self) -> None:
+        self._stop()
+        if self._journal.file.path.exists():
+            self._journal.phase("closed")
+        self._journal.file.withdraw_end()
+
+    def _give_up(self, reason: str) -> None:
+        self._stop()
+        self._journal.phase("gave-up", reason)
+
+    def _stop(self) -> None:
+        host = self._link.host
+        self._link.down()
+        if host is not None:
+            host.close()
+        if self._forwarder is not None:
+            self._forwarder.stop(force=True)
+
+    # ── what the clock and the network say ───────────────────────────────────────────────────
+
+    def _look_around(self) -> None:
+        woke = self._sleep.woke(TICK_S)
+        address = route.own_address_towards(self._endpoint.address if self._endpoint else "")
+        moved = address is not None and self._own_address is not None and address != self._own_address
+        self._own_address = address or self._own_address
+        if woke:
+            self._reconsider("this machine woke up")
+        elif moved:
+            self._reconsider(f"this machine's address is {address} now")
+        self._note_seen()
+
+    def _reconsider(self, why: str) -> None:
+        self._journal.logger.info("%s", why)
+        self._backoff.reset()
+        self._dial_at = 0.0
+        if host := self._link.host:
+            host.liveness.doubt(DOUBT_S)
+        else:
+            self._locate_at = 0.0
+
+    def _note_seen(self) -> None:
+        at = self._clock.monotonic()
+        if self._link.host is not None and at - self._seen_at > SEEN_EVERY_S:
+            self._seen_at = at
+            self._journal.document["last_seen"] = now()
+            self._journal.save()
+
+    # ── what to do next ──────────────────────────────────────────────────────────────────────
+
+    def _act(self) -> None:
+        if self._link.host is not None:
+            return
+        at = self._clock.monotonic()
+        if at >= self._locate_at and not self._workers.locating:
+            pause = LOCATE_PAUSES_S[min(self._located, len(LOCATE_PAUSES_S) - 1)]
+            self._located += 1
+            self._locate_at = at + pause
+            self._workers.locate()
+        if self._endpoint is not None and self._suspect is None and at >= self._dial_at and not self._workers.dialling:
+            self._workers.dial(self._endpoint)
+
+    def _next_message(self) -> Message | None:
+        at = self._clock.monotonic()
+        wait = TICK_S
+        if self._link.host is None and not self._workers.dialling:
+            wait = min(wait, max(0.0, self._dial_at - at))
+        with suppress(Empty):
+            return self._inbox.get(timeout=max(wait, 0.01))
+        return None
+
+    # ── what happened ────────────────────────────────────────────────────────────────────────
+
+    def _hear(self, message: Message | None) -> None:
+        if message is None:
+            return
+        self._workers.heard(message)
+        if isinstance(message, Connected):
+            self._connected(message.host)
+        elif isinstance(message, Ended):
+            self._ended(message.host)
+        elif isinstance(message, DialFailed):
+            self._dial_failed(message)
+        elif isinstance(message, Located):
+            self._located_at(message.endpoint)
+        else:
+            self._locate_failed(message)
+
+    def _connected(self, host: Host) -> None:
+        if self._link.host is not None:
+            host.close()
+            return
+        self._forwarder.adopt(host)
+        self._workers.attend(host)
+        self._refused.clear()
+        self._seen_at = self._clock.monotonic()
+        kept = endpoint_document(self._endpoint) if self._endpoint else None
+        self._journal.phase("up", host_key=host.host_key, last_seen=now(), endpoint=kept)
+
+    def _ended(self, host: Host) -> None:
+        if host is not self._link.host:
+            return
+        self._link.down()
+        host.close()
+        at = self._clock.monotonic()
+        self._down_since, self._dial_at = at, 0.0
+        self._located, self._locate_at = 0, at + LOCATE_AFTER_S
+        self._backoff.reset()
+        self._journal.phase("lost", "the connection broke; reconnecting")
+
+    def _dial_failed(self, failure: DialFailed) -> None:
+        error, at = failure.error, self._clock.monotonic()
+        self._dial_at = at + self._backoff.pause_s()
+        if isinstance(error, UNMENDABLE):
+            raise GaveUp(str(error))
+        if isinstance(error, HostKeyWrong):
+            self._distrust(error, failure.endpoint)
+        elif isinstance(error, SshRefused):
+            self._refusal(error, at)
+        elif self._journal.document["reason"] != str(error):
+            self._journal.phase(self._journal.document["phase"], str(error))
+
+    def _distrust(self, error: HostKeyWrong, endpoint: Endpoint) -> None:
+        """Somebody else answers: at an address that is still the instance's, nothing can be mended.
+
+        After a stop and start the old address may be another customer's instance; so AWS is asked.
+        """
+        if endpoint == self._endpoint:
+            self._suspect = error
+            self._locate_at = 0.0
+            self._journal.phase(self._journal.document["phase"], str(error))
+
+    def _refusal(self, error: SshRefused, at: float) -> None:
+        self._refused.append(at)
+        if len(self._refused) >= REFUSALS and at - self._refused[0] >= REFUSED_FOR_S:
+            raise GaveUp(str(error))
+
+    def _located_at(self, endpoint: Endpoint) -> None:
+        if self._suspect is not None and endpoint == self._endpoint:
+            raise GaveUp(str(self._suspect))
+        if not endpoint.address:
+            self._endpoint = None
+            return
+        if endpoint != self._endpoint:
+            self._journal.logger.info("the instance is at %s port %s", endpoint.address, endpoint.port)
+        self._endpoint, self._suspect = endpoint, None
+        self._dial_at = 0.0
+
+    def _locate_failed(self, failure: LocateFailed) -> None:
+        error: AwsGpuError = failure.error
+        if isinstance(error, InstanceGone):
+            raise GaveUp(str(error))
+        self._journal.logger.info("AWS could not be asked: %s", error)
+        if self._suspect is not None:
+            raise GaveUp(str(self._suspect))
+
+
+def _path(text: str) -> Path:
+    from pathlib import Path
+
+    return Path(text)
