@@ -1,0 +1,85 @@
+"""Puts the parts together: moto with our operations on it, the gate in front, the control plane beside."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from jupyter_awsgpu.demo.aws.control import Control
+from jupyter_awsgpu.demo.aws.gate import Gate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jupyter_awsgpu.demo.aws.world import World
+
+
+def build(world: World, end: Callable[[], None]) -> Gate:
+    """Return the WSGI application. `end` is called when somebody asks the process to end."""
+    os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"  # ours are seeded instead; saves 1.4 s
+    os.environ["MOTO_DISABLE_GLOBAL_CORS"] = "true"  # no web page may read what the simulated AWS answers
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+    _prepare(world)
+    control = Control(world, reset=lambda: reset(world), end=end)
+    gate = Gate(world, DomainDispatcherApplication(create_backend_app), control)
+    control.calls = gate.calls
+    return gate
+
+
+def _prepare(world: World) -> None:
+    from jupyter_awsgpu.demo.aws import (  # noqa: F401 - importing registers their operations
+        image_store,
+        instances,
+        launch,
+        ledger,
+        offerings,
+        operations,
+    )
+    from moto.ec2.responses._base_response import EC2BaseResponse
+    from moto.ec2.utils import filter_dict_attribute_mapping
+
+    offerings.extend()
+    image_store.install()
+    operations.install(world)
+    ledger.watch(world)
+    # RunInstances shows the instance's own state: a repeated ClientToken finds it running (moto: always pending).
+    EC2BaseResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER.pop("RunInstances.Reservation.Instances.Instance.State", None)
+    # Filters of DescribeInstances that moto does not know (EC2 API reference, DescribeInstances).
+    filter_dict_attribute_mapping.update(
+        {
+            "client-token": "client_token",
+            "instance-lifecycle": "lifecycle",
+            "spot-instance-request-id": "spot_instance_request_id",
+            "placement-group-name": "placement.group_name",
+            "reason": "state_transition_reason",
+            "instance-state-code": "state_code",
+            "root-device-name": "root_device_name",
+            "metadata-options.http-tokens": "metadata_options.http_tokens",
+        }
+    )
+    warm()
+
+
+def warm() -> None:
+    """Make the store of the demo's own region now, so that the first call is as fast as the second."""
+    from jupyter_awsgpu.demo.aws.operations import store
+
+    store("us-west-2").describe_instance_types()
+
+
+def reset(world: World) -> None:
+    """Start over: no instance, no host, no image, key or group of anybody; settings and faults as new."""
+    from jupyter_awsgpu.demo.aws.machines import machines
+    from jupyter_awsgpu.demo.aws.world import Settings
+    from moto.moto_api._internal.models import moto_api_backend
+
+    with world.lock:
+        world.timetable.clear()
+        machines(world).clear()
+        world.books.clear()
+        world.faults.clear()
+        world.settings = Settings()
+        moto_api_backend.reset()
+        machines(world)
+        warm()

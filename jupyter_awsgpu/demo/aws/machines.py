@@ -1,0 +1,270 @@
+"""One machine behind each instance: its states with true delays, its host, its address, its history.
+
+moto changes states at once and lets a terminated instance start again; AWS goes through `pending`,
+`stopping` and `shutting-down`, gives a new public address at every start, and keeps a terminated
+instance visible for about an hour (EC2 user guide, "Instance lifecycle").
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from jupyter_awsgpu.demo.aws.world import World
+
+log = logging.getLogger(__name__)
+
+CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
+PORT_TAG = "jupyter-awsgpu:ssh-port"
+USER = ("Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown")
+GUEST = ("Client.InstanceInitiatedShutdown", "Client.InstanceInitiatedShutdown: Instance initiated shutdown")
+SPOT = ("Server.SpotInstanceTermination", "Server.SpotInstanceTermination: Spot instance termination")
+BROKEN = ("Server.InternalError", "Server.InternalError: Internal error on launch")
+
+
+@dataclass
+class Machine:
+    """An instance (moto's object) with what moto does not keep of it.
+
+    `history` holds (seconds since the epoch, state). `epoch` counts state changes, so that a
+    timer set for an earlier one does nothing. `known_at` is when other calls begin to see it.
+    """
+
+    instance: Any
+    region: str
+    user_data: bytes
+    authorized_keys: tuple[str, ...]
+    image_facts: dict[str, Any]
+    image_folder: Path | None
+    known_at: float = 0.0
+    spot_request: Any = None
+    history: list[tuple[float, str]] = field(default_factory=list)
+    epoch: int = 0
+    port: int | None = None
+
+    @property
+    def id(self) -> str:
+        """The instance id."""
+        return str(self.instance.id)
+
+    @property
+    def state(self) -> str:
+        """The state, in EC2's word."""
+        return str(self.instance.state)
+
+    @property
+    def interruptible(self) -> bool:
+        """Whether it was bought on the spot market."""
+        return self.spot_request is not None
+
+
+class Machines:
+    """All machines of the simulated AWS, in every region."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._all: dict[str, Machine] = {}
+        self._hosts = itertools.count(1)
+        world.fleet.on_shutdown = self.guest_shut_down
+
+    def all(self, region: str | None = None) -> list[Machine]:
+        """Return the machines, of one region if asked."""
+        return [one for one in self._all.values() if region in (None, one.region)]
+
+    def get(self, instance_id: str) -> Machine | None:
+        """Return a machine by its instance id."""
+        return self._all.get(instance_id)
+
+    def add(self, machine: Machine) -> None:
+        """Take over an instance that RunInstances made, and boot it."""
+        self._all[machine.id] = machine
+        machine.known_at = time.time() + self._world.settings.staleness_s
+        self._boot(machine)
+
+    def start(self, machine: Machine) -> None:
+        """Leave `stopped`: a new boot, at a new public address."""
+        machine.instance.launch_time = datetime.now(UTC).replace(tzinfo=None)
+        self._boot(machine)
+
+    def stop(self, machine: Machine, why: tuple[str, str] = USER) -> None:
+        """Go to `stopped`, through `stopping`."""
+        self._leave(machine, "stopping", "stopped", why)
+
+    def terminate(self, machine: Machine, why: tuple[str, str] = USER) -> None:
+        """Go to `terminated`, through `shutting-down`; the volumes that say so go with it."""
+        self._leave(machine, "shutting-down", "terminated", why)
+
+    def reboot(self, machine: Machine) -> None:
+        """Reboot the host; the state stays `running` (EC2 user guide, "Reboot your instance")."""
+        self._aside(self._world.fleet.reboot, machine.id)
+
+    def guest_shut_down(self, instance_id: str) -> None:
+        """Follow a `shutdown` inside the guest: stopped or terminated, as the instance was launched."""
+        with self._world.lock:
+            machine = self._all.get(instance_id)
+            if machine is None or machine.state not in ("running", "pending"):
+                return
+            ends = machine.instance.instance_initiated_shutdown_behavior == "terminate"
+            (self.terminate if ends or _one_time(machine) else self.stop)(machine, GUEST)
+
+    def clear(self) -> None:
+        """Forget all machines and end their hosts."""
+        gone, self._all = list(self._all.values()), {}
+        for machine in gone:
+            machine.epoch += 1
+            if machine.state != "terminated":
+                self._world.fleet.terminate(machine.id)
+
+    # ── boot ──
+
+    def _boot(self, machine: Machine) -> None:
+        self._change(machine, "pending")
+        machine.instance._reason = ""  # noqa: SLF001 - moto's field
+        _say(machine, ("", ""))
+        for nic in machine.instance.nics.values():
+            nic.public_ip = None
+        epoch, begun = machine.epoch, time.monotonic()
+        spec = self._spec(machine)
+
+        def boot() -> None:
+            try:
+                place = self._world.fleet.boot(spec)
+            except Exception:
+                log.exception("%s could not boot", machine.id)  # shown as AWS shows it: a failed launch
+                self._world.later(0, lambda: self._failed(machine, epoch))
+                return
+            left = self._world.settings.pending_s - (time.monotonic() - begun)
+            self._world.later(max(0.0, left), lambda: self._running(machine, epoch, spec.address, place.port))
+
+        threading.Thread(target=boot, name=f"boot {machine.id}", daemon=True).start()
+
+    def _spec(self, machine: Machine) -> Any:
+        from jupyter_awsgpu.demo.hosts.spec import HostSpec
+
+        instance, facts = machine.instance, machine.image_facts
+        return HostSpec(
+            instance_id=machine.id,
+            user=facts["user"],
+            authorized_keys=machine.authorized_keys,
+            user_data=machine.user_data,
+            instance_type=instance.instance_type,
+            folder=self._world.state_dir / "hosts" / machine.id,
+            image=facts,
+            tags=tags_of(instance),
+            private_address=str(instance.private_ip),
+            address=self._next_address(),
+            disk_gb=root_gb(instance),
+            image_folder=machine.image_folder,
+            region=machine.region,
+            zone=str(instance.placement.zone),
+            image_id=instance.image_id,
+            lifecycle="spot" if machine.interruptible else "on-demand",
+        )
+
+    def _next_address(self) -> str:
+        """A fresh public address. Linux answers on all of 127/8; elsewhere only the port tells hosts apart."""
+        if not sys.platform.startswith("linux"):
+            return "127.0.0.1"
+        number = next(self._hosts)
+        return f"127.64.{number // 250 % 250}.{number % 250 + 1}"
+
+    def _running(self, machine: Machine, epoch: int, address: str, port: int) -> None:
+        if machine.epoch != epoch:
+            return
+        machine.port = port
+        machine.instance.add_tag(PORT_TAG, str(port))
+        nic = machine.instance.nics[0]
+        if nic.public_ip_auto_assign or machine.instance.associate_public_ip:
+            nic.public_ip = address
+        self._change(machine, "running")
+
+    def _failed(self, machine: Machine, epoch: int) -> None:
+        if machine.epoch == epoch:
+            self.terminate(machine, BROKEN)
+
+    # ── leaving ──
+
+    def _leave(self, machine: Machine, through: str, end: str, why: tuple[str, str]) -> None:
+        self._change(machine, through)
+        _say(machine, why)
+        stamp = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S GMT")
+        machine.instance._reason = f"User initiated ({stamp})" if why is USER else why[1]  # noqa: SLF001 - moto's field
+        epoch, begun = machine.epoch, time.monotonic()
+        fleet = self._world.fleet
+
+        def leave() -> None:
+            try:
+                (fleet.terminate if end == "terminated" else fleet.stop)(machine.id)
+            except Exception:
+                log.exception("%s did not leave cleanly", machine.id)  # the instance must not hang in its state
+            left = self._world.settings.stopping_s - (time.monotonic() - begun)
+            self._world.later(max(0.0, left), lambda: self._left(machine, epoch, end))
+
+        threading.Thread(target=leave, name=f"{through} {machine.id}", daemon=True).start()
+
+    def _left(self, machine: Machine, epoch: int, end: str) -> None:
+        if machine.epoch != epoch:
+            return
+        if end == "terminated":
+            reason, why = machine.instance._reason, machine.instance.state_reason  # noqa: SLF001 - moto's field
+            machine.instance.terminate()  # moto's: frees the addresses and deletes the volumes
+            machine.instance._reason, machine.instance.state_reason = reason, why  # noqa: SLF001 - moto's field
+            self._world.later(self._world.settings.terminated_s, lambda: self._forget(machine))
+        else:
+            for nic in machine.instance.nics.values():
+                nic.stop()
+        self._change(machine, end)
+
+    def _forget(self, machine: Machine) -> None:
+        from jupyter_awsgpu.demo.aws.operations import store
+
+        if self._all.pop(machine.id, None) is None:
+            return
+        reservations = store(machine.region).reservations
+        for key, reservation in list(reservations.items()):
+            reservation.instances = [one for one in reservation.instances if one.id != machine.id]
+            if not reservation.instances:
+                del reservations[key]
+
+    def _change(self, machine: Machine, state: str) -> None:
+        machine.epoch += 1
+        machine.instance._state.name, machine.instance._state.code = state, CODES[state]  # noqa: SLF001 - moto's field
+        machine.history.append((time.time(), state))
+
+    def _aside(self, what: Any, *values: object) -> None:
+        threading.Thread(target=what, args=values, daemon=True).start()
+
+
+def machines(world: World) -> Machines:
+    """Return the world's machines."""
+    return world.book("machines", lambda: Machines(world))
+
+
+def tags_of(resource: Any) -> dict[str, str]:
+    """Return a moto resource's tags as a mapping."""
+    return {tag["key"]: tag["value"] for tag in resource.get_tags()}
+
+
+def root_gb(instance: Any) -> int:
+    """Return the size of an instance's root volume in GB."""
+    device = instance.block_device_mapping.get(instance.root_device_name)
+    return int(device.size) if device is not None and device.size else 8
+
+
+def _one_time(machine: Machine) -> bool:
+    return machine.spot_request is not None and machine.spot_request.type == "one-time"
+
+
+def _say(machine: Machine, why: tuple[str, str]) -> None:
+    from moto.ec2.models.instances import StateReason
+
+    machine.instance.state_reason = StateReason(code=why[0], message=why[1]) if why[0] else None
