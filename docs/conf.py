@@ -18,7 +18,7 @@ project_copyright = "2026, jupyter-awsgpu contributors"
 
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton", "reference", "project_pages"]
 exclude_patterns = ["_build", "_extensions"]
-nitpicky = False
+smartquotes = False  # "--yes" is an option, not a dash
 myst_enable_extensions = ["colon_fence", "deflist", "linkify"]
 myst_linkify_fuzzy_links = False
 myst_heading_anchors = 3

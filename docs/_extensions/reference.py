@@ -1,22 +1,24 @@
 """Reference pages written from the objects they describe, so that they cannot lag behind the code.
 
-`reference/commands.md` from the click grammar, `reference/errors.md` from the error tree,
+`reference/commands.md` from the click grammar, `reference/errors.md` from the error tree (in
+Chinese too, from the message catalogue),
 `reference/settings.md` from the traits, `reference/python.md` from the public names.
 """
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 import jupyter_awsgpu
-from jupyter_awsgpu import errors, settings
+from jupyter_awsgpu import errors, language, settings
 from jupyter_awsgpu.surfaces import cli
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from sphinx.application import Sphinx
 
@@ -31,7 +33,13 @@ def write_pages(app: Sphinx) -> None:
     """Write every page whose text has changed."""
     folder = Path(app.srcdir) / "reference"
     folder.mkdir(exist_ok=True)
-    pages = {"commands": commands, "errors": error_tree, "settings": traits, "python": public_names}
+    pages = {
+        "commands": commands,
+        "errors": english_errors,
+        "errors-zh": chinese_errors,
+        "settings": traits,
+        "python": public_names,
+    }
     for name, lines in pages.items():
         text, page = "\n".join(lines()) + "\n", folder / f"{name}.md"
         if not page.exists() or page.read_text(encoding="utf-8") != text:
@@ -65,7 +73,7 @@ def _command(command: click.Command, path: tuple[str, ...], depth: int) -> Itera
                 yield from _command(sub, (*path, name), depth + 1)
 
 
-def error_tree() -> Iterator[str]:
+def english_errors() -> Iterator[str]:
     """Yield the errors page: code, cause, remedy of each, branch by branch."""
     yield "# Errors\n"
     yield "Each has one sentence of cause and one command that helps; `…` stands for a fact of the moment."
@@ -73,25 +81,49 @@ def error_tree() -> Iterator[str]:
     for branch in errors.AwsGpuError.__subclasses__():
         yield f"## {branch.__name__}\n\n{_summary(branch)}\n"
         yield "| Code | When | What it says | What helps |\n|---|---|---|---|"
-        yield from (_error_row(kind) for kind in (branch.__subclasses__() or [branch]))
+        yield from (_row(_code(kind), _summary(kind), *_message(kind, str)) for kind in _leaves(branch))
         yield ""
 
 
-def _error_row(kind: type[errors.AwsGpuError]) -> str:
-    cells = (f"`{kind.code}`", _summary(kind), kind.cause, f"`{kind.remedy_template}`")
+def chinese_errors() -> Iterator[str]:
+    """Yield the errors page in Chinese, from the message catalogue."""
+    translate = language.catalogue("zh").gettext
+    yield "# 错误\n"
+    yield "每个错误都是一句话的原因，加一条有用的命令；`…` 代表当时的具体情况。设 `LANGUAGE=zh` 即以中文显示。\n"
+    for branch in errors.AwsGpuError.__subclasses__():
+        yield f"## {branch.__name__}\n"
+        yield "| 代码 | 说什么 | 怎么办 |\n|---|---|---|"
+        yield from (_row(_code(kind), *_message(kind, translate)) for kind in _leaves(branch))
+        yield ""
+
+
+def _leaves(branch: type[errors.AwsGpuError]) -> list[type[errors.AwsGpuError]]:
+    return branch.__subclasses__() or [branch]
+
+
+def _code(kind: type[errors.AwsGpuError]) -> str:
+    return f"`{kind.code}`"
+
+
+def _message(kind: type[errors.AwsGpuError], translate: Callable[[str], str]) -> tuple[str, str]:
+    return _open_facts(translate(kind.cause)), f"`{_open_facts(kind.remedy_template)}`"
+
+
+def _row(*cells: str) -> str:
     return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
 
 
 def traits() -> Iterator[str]:
     """Yield the settings page: every trait with its default, help and environment variable."""
     yield "# Settings\n"
-    yield "From strongest to weakest: an option of the command, the environment, the configuration file, the default."
+    yield "From strongest to weakest: an option of the command; the environment, as in `AWSGPU_REGION=eu-west-1`; a"
+    yield "configuration file of IPython or Jupyter, as in `c.AWSGPU.region = 'eu-west-1'`; the default."
     yield "`awsgpu doctor` shows where each value came from.\n"
-    yield "| In a configuration file | In the environment | Default | |\n|---|---|---|---|"
+    yield "| Setting | Default | |\n|---|---|---|"
     for name in settings.names():
         trait = settings.AWSGPU.class_traits()[name]
-        variable = settings.ENVIRONMENT_PREFIX + name.upper()
-        yield f"| `c.AWSGPU.{name}` | `{variable}` | `{trait.default_value!r}` | {_cell(str(trait.help))} |"
+        default = "" if trait.default_value in (None, "") else f"`{trait.default_value}`"
+        yield f"| `{name}` | {default} | {_cell(str(trait.help))} |"
 
 
 def public_names() -> Iterator[str]:
@@ -106,8 +138,12 @@ def public_names() -> Iterator[str]:
         yield f"```{{eval-rst}}\n.. {directive}:: jupyter_awsgpu.{name}\n```\n"
 
 
+def _open_facts(template: str) -> str:
+    return re.sub(r"\{\w+\}", "…", template)
+
+
 def _summary(thing: type) -> str:
-    return (thing.__doc__ or "").strip().splitlines()[0]
+    return (thing.__doc__ or "").strip().splitlines()[0].partition(" Facts:")[0]
 
 
 def _cell(text: str) -> str:
