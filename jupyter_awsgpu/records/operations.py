@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from jupyter_awsgpu.errors import AwsGpuError
 from jupyter_awsgpu.model import Event
 from jupyter_awsgpu.records.files import private_folder
 
@@ -32,7 +33,10 @@ KEPT = 200
 
 @dataclass(frozen=True, slots=True)
 class OperationSummary:
-    """An operation as its log has it: what, of which instance, how it stands, its events."""
+    """An operation as its log has it: what, of which instance, how it stands, its events.
+
+    One that failed carries the error's code and its remedy, for any surface to offer.
+    """
 
     operation: str
     verb: str
@@ -40,6 +44,8 @@ class OperationSummary:
     pid: int
     pid_started: float
     events: tuple[Event, ...]
+    error: str | None = None
+    remedy: str | None = None
 
     @property
     def outcome(self) -> str:
@@ -92,11 +98,18 @@ class Operation:
         self.emit(key, "done", step.text, seconds=self.seconds[key])
 
     def emit(
-        self, step: str, phase: str, text: str, *, seconds: float | None = None, fraction: float | None = None
+        self,
+        step: str,
+        phase: str,
+        text: str,
+        *,
+        seconds: float | None = None,
+        fraction: float | None = None,
+        refusal: BaseException | None = None,
     ) -> None:
-        """Append one event to the log and pass it on."""
+        """Append one event to the log and pass it on; a `refusal` leaves its code and remedy in the log."""
         event = Event(self.id, self.verb, self.name, step, phase, text, time.time(), seconds, fraction)  # type: ignore[arg-type]
-        line = json.dumps({**asdict(event), **_process()}, ensure_ascii=False)
+        line = json.dumps({**asdict(event), **_process(), **_mend(refusal)}, ensure_ascii=False)
         with self._path.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
         if self._listener is not None:
@@ -121,7 +134,8 @@ class Operations:
         try:
             yield operation
         except BaseException as exc:
-            operation.emit(WHOLE, "failed", str(exc) or type(exc).__name__, seconds=operation.elapsed_s())
+            text = str(exc) or type(exc).__name__
+            operation.emit(WHOLE, "failed", text, seconds=operation.elapsed_s(), refusal=exc)
             raise
         operation.emit(WHOLE, "done", f"{verb} {name}", seconds=operation.elapsed_s())
 
@@ -151,7 +165,14 @@ class Operations:
         events = tuple(_event(line) for line in lines)
         last = lines[-1]
         return OperationSummary(
-            path.stem, events[0].verb, events[0].name, int(last["pid"]), float(last["pid_started"]), events
+            path.stem,
+            events[0].verb,
+            events[0].name,
+            int(last["pid"]),
+            float(last["pid_started"]),
+            events,
+            last.get("error"),
+            last.get("remedy"),
         )
 
 
@@ -170,6 +191,12 @@ def _whole_lines(path: Path) -> list[dict[str, Any]]:
         if isinstance(line, dict) and {"verb", "pid", "pid_started"} <= line.keys():
             lines.append(line)
     return lines
+
+
+def _mend(refusal: BaseException | None) -> dict[str, str]:
+    if not isinstance(refusal, AwsGpuError):
+        return {}
+    return {"error": refusal.code, "remedy": refusal.remedy}
 
 
 def _process() -> dict[str, float]:

@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from jupyter_awsgpu.errors import NoCapacity
 from jupyter_awsgpu.records import Operations
 
 
@@ -35,6 +36,15 @@ def test_a_failure_is_the_last_word(tmp_path):
     with pytest.raises(ValueError, match="no"), operations.begin("stop", "gpu"):
         raise ValueError("no")
     assert operations.recent()[0].outcome == "failed"
+
+
+def test_a_failure_leaves_its_remedy(tmp_path):
+    """Another surface can offer the command that mends what failed here."""
+    operations = Operations(tmp_path)
+    with pytest.raises(NoCapacity), operations.begin("launch", "gpu"):
+        raise NoCapacity(instance_type="p2.xlarge", tried="us-west-2a", region="us-west-2")
+    (summary,) = operations.recent()
+    assert (summary.error, summary.remedy) == ("no-capacity", "awsgpu launch p2.xlarge --any-region")
 
 
 def test_a_killed_process_is_seen_as_broken(tmp_path):
