@@ -1,0 +1,33 @@
+/** The verbs that the palette and the menu offer: names of the shared grammar, labels to translate. */
+import type { TranslationBundle } from '@jupyterlab/translation';
+
+export interface IVerb {
+  verb: string;
+  label: string;
+}
+
+/** Return every verb with its label; Python decides what it needs and what it may do. */
+export function verbs(trans: TranslationBundle): IVerb[] {
+  return [
+    { verb: 'launch', label: trans.__('Launch a GPU…') },
+    { verb: 'plan', label: trans.__('Plan a Launch') },
+    { verb: 'status', label: trans.__('Show Instances') },
+    { verb: 'connect', label: trans.__('Connect') },
+    { verb: 'disconnect', label: trans.__('Disconnect') },
+    { verb: 'open', label: trans.__('Open Remote Jupyter') },
+    { verb: 'keep', label: trans.__('Keep Running for an Hour') },
+    { verb: 'stop', label: trans.__('Stop') },
+    { verb: 'start', label: trans.__('Start') },
+    { verb: 'image', label: trans.__('Make an Image') },
+    { verb: 'terminate', label: trans.__('Terminate…') },
+    { verb: 'logs', label: trans.__('Show the Log') },
+    { verb: 'gpu', label: trans.__('Show the GPU') },
+    { verb: 'types', label: trans.__('List GPU Types and Prices') },
+    { verb: 'regions', label: trans.__('List Regions') },
+    { verb: 'quota', label: trans.__('Show Limits') },
+    { verb: 'images', label: trans.__('List Images') },
+    { verb: 'cost', label: trans.__('Show Cost') },
+    { verb: 'cleanup', label: trans.__('Look for Leftovers') },
+    { verb: 'doctor', label: trans.__('Check This Machine') }
+  ];
+}
