@@ -24,7 +24,8 @@ The tree:
     │       RemoteCommandFailed
     ├── TunnelError           PortTaken · TunnelLost
     ├── GuestError            ProvisioningFailed · JupyterDown
-    ├── AwsError              AWS or the way to it failed: AwsUnreachable · AwsThrottled · AwsRefused
+    ├── AwsError              AWS or the way to it failed: AwsUnreachable · AwsFailing · AwsThrottled
+    │                         AwsRefused
     ├── LocalError            this machine: StateUnreadable · Busy · ExtraMissing
     ├── DemoError             DemoNotRunning · DemoFailed
     ├── Interrupted           the person said stop                               (exit status 130)
@@ -657,6 +658,14 @@ class AwsThrottled(AwsError):
 
     code = "aws-throttled"
     cause = "AWS is asking for fewer requests ({operation}); wait a minute, then run the same command again."
+    remedy_template = "awsgpu status"
+
+
+class AwsFailing(AwsUnreachable):
+    """AWS answers with a fault of its own (HTTP 5xx). Facts: operation, aws_code, aws_message."""
+
+    code = "aws-failing"
+    cause = "AWS has a fault of its own at {operation} ({aws_code}); wait a minute, then run the same command again."
     remedy_template = "awsgpu status"
 
 

@@ -1,0 +1,402 @@
+"""AWS in one region, as the verbs see it: every question and every act, each in a module of its own."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from jupyter_awsgpu.cloud import (
+    catalogue,
+    images,
+    instances,
+    keys,
+    leftovers,
+    network,
+    prices,
+    quotas,
+    request,
+    storage,
+    types,
+)
+from jupyter_awsgpu.cloud.place import UNASKABLE
+from jupyter_awsgpu.errors import ImageNotFound
+from jupyter_awsgpu.model import Offer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from jupyter_awsgpu.cloud.clouds import Clouds
+    from jupyter_awsgpu.cloud.place import Place
+    from jupyter_awsgpu.cloud.request import Market, Request
+    from jupyter_awsgpu.model import (
+        Image,
+        Instance,
+        InstanceState,
+        InstanceType,
+        Leftover,
+        Price,
+        Quota,
+        Volume,
+        Wishes,
+    )
+
+
+class Cloud:
+    """One region of AWS. Made by `Clouds.here`; safe to use from several threads."""
+
+    def __init__(self, clouds: Clouds, place: Place) -> None:
+        self.clouds = clouds
+        self.place = place
+
+    @property
+    def region(self) -> str:
+        """The region's name."""
+        return self.place.region
+
+    # ── choosing ─────────────────────────────────────────────────────────────────────────────
+
+    def instance_type(self, name: str) -> InstanceType:
+        """Return a type, a retired one with its successor. Raises `UnknownType` with the nearest names."""
+        return types.instance_type(self.place, name)
+
+    def zones(self) -> tuple[str, ...]:
+        """Return the region's zones."""
+        return types.zones(self.place)
+
+    def zones_offering(self, type_name: str) -> tuple[str, ...]:
+        """Return the zones that offer a type, none if the region does not."""
+        return types.zones_offering(self.place, type_name)
+
+    def require_offered(self, type_name: str) -> None:
+        """Raise `TypeNotOffered`, with what to take instead, unless the region offers the type."""
+        types.require_offered(self.place, type_name)
+
+    def image(self, wish: str | None, itype: InstanceType) -> Image:
+        """Return the image a wish means for a type. Raises `ImageNotFound`, `ImageUnsuitable`."""
+        return images.image(self.place, wish, itype)
+
+    def images(self) -> tuple[Image, ...]:
+        """Return the images a launch understands here, one's own among them."""
+        return images.images(self.place)
+
+    def price(self, type_name: str) -> Price | None:
+        """Return the on-demand price an hour, live or from the catalogue; None where nobody knows it."""
+        return prices.price(self.place, type_name)
+
+    def spot_price(self, type_name: str, zone: str | None = None) -> Price | None:
+        """Return the lowest spot price an hour, in the region or one zone; None where there is none."""
+        return prices.spot_price(self.place, type_name, zone)
+
+    def disk_price(self) -> float | None:
+        """Return the price of a GB of gp3 disk a month."""
+        return prices.disk_price(self.place)
+
+    def snapshot_price(self) -> float | None:
+        """Return the price of a GB of snapshot a month."""
+        return prices.snapshot_price(self.place)
+
+    def address_price(self) -> float | None:
+        """Return the price of a public IPv4 address an hour."""
+        return prices.address_price(self.place)
+
+    def quota(self, itype: InstanceType, *, spot: bool = False) -> Quota | None:
+        """Return the vCPU quota that counts a type, with its use; None where it could not be asked."""
+        return quotas.quota(self.place, itype, spot=spot)
+
+    def request_quota(self, itype: InstanceType, vcpus: int, *, spot: bool = False) -> Quota:
+        """Ask AWS to raise that quota to `vcpus` and return it with the request's status."""
+        return quotas.request_quota(self.place, itype, vcpus, spot=spot)
+
+    def offers(self, *, include_retired: bool = False) -> tuple[Offer, ...]:
+        """Return every accelerated type the region offers, with prices; retired types too when asked."""
+        found = types.accelerated(self.place)
+        names = [one.name for one in found]
+        priced, spot = prices.prices(self.place, names), prices.lowest_spot_prices(self.place, names)
+        offers = [
+            Offer(
+                instance_type=one,
+                region=self.region,
+                price=priced.get(one.name),
+                spot_price=spot.get(one.name),
+                regions_offering=len(catalogue.regions_with(one.name)) or None,
+            )
+            for one in found
+        ]
+        if include_retired:
+            offered = set(names)
+            gone = (one for one in catalogue.retired_types() if one.name not in offered)
+            offers += [Offer(instance_type=one, region=self.region, regions_offering=0) for one in gone]
+        return tuple(offers)
+
+    def offer(self, itype: InstanceType, *, spot: bool) -> Offer | None:
+        """Return the region's offer of a type, with the time a call takes from here; None if it has none.
+
+        Where AWS cannot be asked, the catalogue answers.
+        """
+        took = self._round_trip_ms()
+        try:
+            zones = types.zones_offering(self.place, itype.name)
+        except UNASKABLE:
+            if not catalogue.offers(self.region, itype.name):
+                return None
+            return Offer(itype, self.region, price=catalogue.price(self.region, itype.name))
+        if not zones:
+            return None
+        return Offer(
+            instance_type=itype,
+            region=self.region,
+            zones=zones,
+            price=self.price(itype.name),
+            spot_price=self.spot_price(itype.name) if spot else None,
+            round_trip_ms=took,
+        )
+
+    def _round_trip_ms(self) -> float | None:
+        """Measure a TCP handshake with the region's endpoint: one round trip, and no call."""
+        import socket
+        from urllib.parse import urlsplit
+
+        try:
+            address = urlsplit(self.place.ec2.meta.endpoint_url)
+            began = time.perf_counter()
+            with socket.create_connection((address.hostname or "", address.port or 443), timeout=3):
+                return round((time.perf_counter() - began) * 1000, 1)
+        except OSError:
+            return None
+
+    # ── access ───────────────────────────────────────────────────────────────────────────────
+
+    def default_vpc(self) -> str:
+        """Return the default VPC's id. Raises `NoDefaultVpc`."""
+        return network.default_vpc(self.place)
+
+    def vpc_of_subnet(self, subnet_id: str) -> str:
+        """Return the VPC of a subnet. Raises `NoSubnet`."""
+        return network.vpc_of_subnet(self.place, subnet_id)
+
+    def ensure_key_pair(self, key_name: str, public_key: str, tags: Mapping[str, str]) -> str:
+        """Return the key pair's name, imported if it was missing. Raises `KeyPairTaken`."""
+        return keys.ensure_key_pair(self.place, key_name, public_key, tags)
+
+    def delete_key_pair(self, key_name: str) -> None:
+        """Remove a key pair."""
+        keys.delete_key_pair(self.place, key_name)
+
+    def ensure_security_group(
+        self,
+        group_name: str,
+        tags: Mapping[str, str],
+        *,
+        vpc_id: str | None = None,
+        allow_from: tuple[str, ...],
+        client_id: str,
+        ssh_port: int = 22,
+    ) -> str:
+        """Return the id of the owner's group, with this client's rules as `allow_from` says."""
+        return network.ensure_security_group(
+            self.place,
+            group_name,
+            tags,
+            vpc_id=vpc_id,
+            allow_from=allow_from,
+            client_id=client_id,
+            ssh_port=ssh_port,
+        )
+
+    def renew_ingress(
+        self, group_ids: Iterable[str], *, owner: str, allow_from: tuple[str, ...], client_id: str, ssh_port: int = 22
+    ) -> None:
+        """Replace this client's rules in those of the groups that are the owner's."""
+        network.renew_ingress(
+            self.place, group_ids, owner=owner, allow_from=allow_from, client_id=client_id, ssh_port=ssh_port
+        )
+
+    def delete_security_group(self, group_id: str, *, timeout_s: float = 300.0) -> None:
+        """Remove a group, waiting while an instance that is going still holds it."""
+        network.delete_security_group(self.place, group_id, timeout_s=timeout_s)
+
+    # ── instances ────────────────────────────────────────────────────────────────────────────
+
+    def instances(
+        self,
+        *,
+        owner: str | None = None,
+        name: str | None = None,
+        launch_id: str | None = None,
+        client_token: str | None = None,
+        include_terminated: bool = False,
+    ) -> tuple[Instance, ...]:
+        """Return the instances that carry our tags; without `owner`, everybody's."""
+        return instances.instances(
+            self.place,
+            owner=owner,
+            name=name,
+            launch_id=launch_id,
+            client_token=client_token,
+            include_terminated=include_terminated,
+        )
+
+    def instance(self, instance_id: str) -> Instance:
+        """Return a living instance. Raises `InstanceGone`."""
+        return instances.instance(self.place, instance_id)
+
+    def launch_request(
+        self,
+        *,
+        wishes: Wishes,
+        image: Image,
+        zone: str | None,
+        key_name: str,
+        group_ids: Sequence[str],
+        user_data: bytes,
+        client_token: str,
+        tags: Mapping[str, str],
+        price: Price | None = None,
+    ) -> Request:
+        """Return the RunInstances request of a launch: plain data to journal, then to send."""
+        has = dict(tags)
+        if price is not None:
+            has.setdefault("jupyter-awsgpu:price", f"{price.per_hour:g} {price.currency}")
+        return request.launch_request(
+            wishes=wishes,
+            image=image,
+            zone=zone,
+            key_name=key_name,
+            group_ids=group_ids,
+            user_data=user_data,
+            client_token=client_token,
+            has=has,
+        )
+
+    def in_zone(self, request_: Request, zone: str | None, *, market: Market, client_token: str) -> Request:
+        """Return a copy of a request for one zone and market, with its own token and the market's price tag."""
+        fell_back = market == "on-demand" and "InstanceMarketOptions" in request_
+        price = self.price(request_["InstanceType"]) if fell_back else None
+        return request.in_zone(request_, zone, market=market, client_token=client_token, price=price)
+
+    def run(self, request_: Mapping[str, Any]) -> tuple[Instance, ...]:
+        """Send the request once. Raises `NoCapacity`, `QuotaTooLow` and whatever else AWS answers."""
+        try:
+            return instances.run(self.place, request_, self._launch_facts(request_))
+        except ImageNotFound:
+            images.forget(self.place, str(request_["ImageId"]))
+            raise
+
+    def dry_run(self, request_: Mapping[str, Any]) -> None:
+        """Ask whether the request would be permitted. Raises `PermissionDenied`."""
+        instances.dry_run(self.place, request_, self._launch_facts(request_))
+
+    def require_permissions(self, itype: InstanceType, image: Image) -> None:
+        """Raise `PermissionDenied` unless a launch, a key pair and a group would be allowed (DryRun only)."""
+        wanted = {"ImageId": image.image_id, "InstanceType": itype.name, "MinCount": 1, "MaxCount": 1}
+        instances.require_permissions(self.place, wanted)
+
+    def _launch_facts(self, request_: Mapping[str, Any]) -> dict[str, object]:
+        """Return what fills the messages of a refused launch, all of it known already."""
+        name = str(request_["InstanceType"])
+        known = self.place.facts.get(f"{self.region}/type/{name}", 1e9)
+        row = catalogue.instance_type(name)
+        vcpus = known["vcpus"] if known else row.vcpus if row else 0
+        disk = request_.get("BlockDeviceMappings", [{}])[0].get("Ebs", {}).get("VolumeSize")
+        options = request_.get("InstanceMarketOptions", {}).get("SpotOptions", {})
+        return {
+            "instance_type": name,
+            "vcpus": vcpus * int(request_.get("MaxCount", 1)),
+            "image": request_.get("ImageId"),
+            "disk_gb": disk,
+            "max_price": options.get("MaxPrice"),
+            "key_name": request_.get("KeyName"),
+        }
+
+    def wait_for(
+        self,
+        instance_id: str,
+        states: set[InstanceState],
+        *,
+        timeout_s: float,
+        on_poll: Callable[[Instance], None] | None = None,
+    ) -> Instance:
+        """Return the instance once it is in one of the states. Raises `InstanceGone`, `WrongState`."""
+        return instances.wait_for(self.place, instance_id, states, timeout_s=timeout_s, on_poll=on_poll)
+
+    def stop(self, instance_id: str) -> None:
+        """Ask EC2 to stop an instance. Raises `WrongState`."""
+        instances.stop(self.place, instance_id)
+
+    def start(self, instance_id: str) -> None:
+        """Ask EC2 to start an instance. Raises `NoCapacity`, `QuotaTooLow`, `WrongState`."""
+        instances.start(self.place, instance_id)
+
+    def terminate(self, instance_id: str) -> None:
+        """Ask EC2 to end an instance."""
+        instances.terminate(self.place, instance_id)
+
+    def set_shutdown_behaviour(self, instance_id: str, behaviour: str) -> None:
+        """Set what a shutdown from inside does: `stop` or `terminate`."""
+        instances.set_shutdown_behaviour(self.place, instance_id, behaviour)
+
+    def set_instance_type(self, instance_id: str, type_name: str) -> None:
+        """Give a stopped instance another type."""
+        instances.set_instance_type(self.place, instance_id, type_name)
+
+    def console_output(self, instance_id: str) -> str:
+        """Return what the instance has printed on its console."""
+        return instances.console_output(self.place, instance_id)
+
+    # ── what outlives an instance ────────────────────────────────────────────────────────────
+
+    def create_image(self, instance_id: str, name: str, tags: Mapping[str, str]) -> str:
+        """Ask EC2 for an image of the instance and return its id."""
+        return storage.create_image(self.place, instance_id, name, tags)
+
+    def image_progress(self, image_id: str) -> tuple[str, float]:
+        """Return an image's state in EC2's word, and how much of it is copied (0 to 1)."""
+        return storage.image_progress(self.place, image_id)
+
+    def copy_image(self, image_id: str, from_region: str, name: str, tags: Mapping[str, str]) -> str:
+        """Copy an image from another region to here and return the copy's id."""
+        return storage.copy_image(self.place, image_id, from_region, name, tags)
+
+    def delete_image(self, image_id: str) -> None:
+        """Remove an image of ours and its snapshots."""
+        storage.delete_image(self.place, image_id)
+
+    def volumes(self, owner: str, name: str | None = None) -> tuple[Volume, ...]:
+        """Return the owner's volumes."""
+        return storage.volumes(self.place, owner, name)
+
+    def create_volume(self, zone: str, gb: int, tags: Mapping[str, str], *, snapshot_id: str | None = None) -> str:
+        """Make an encrypted volume and return its id."""
+        return storage.create_volume(self.place, zone, gb, tags, snapshot_id=snapshot_id)
+
+    def attach_volume(self, volume_id: str, instance_id: str, device: str) -> None:
+        """Attach a volume."""
+        storage.attach_volume(self.place, volume_id, instance_id, device)
+
+    def detach_volume(self, volume_id: str) -> None:
+        """Detach a volume."""
+        storage.detach_volume(self.place, volume_id)
+
+    def grow_volume(self, volume_id: str, gb: int) -> None:
+        """Make a volume larger."""
+        storage.grow_volume(self.place, volume_id, gb)
+
+    def delete_volume(self, volume_id: str) -> None:
+        """Remove a volume."""
+        storage.delete_volume(self.place, volume_id)
+
+    def snapshot_volume(self, volume_id: str, tags: Mapping[str, str]) -> str:
+        """Ask EC2 for a snapshot of a volume and return its id."""
+        return storage.snapshot_volume(self.place, volume_id, tags)
+
+    def snapshot_progress(self, snapshot_id: str) -> tuple[str, float]:
+        """Return a snapshot's state in EC2's word, and how much of it is copied (0 to 1)."""
+        return storage.snapshot_progress(self.place, snapshot_id)
+
+    def leftovers(self, owner: str) -> tuple[Leftover, ...]:
+        """Return everything of the owner's here that costs or clutters."""
+        return leftovers.leftovers(self.place, owner)
+
+    def remove(self, leftover: Leftover) -> None:
+        """Remove one leftover for good, once its tags have been seen to be ours."""
+        leftovers.remove(self.place, leftover)

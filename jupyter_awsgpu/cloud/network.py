@@ -1,0 +1,183 @@
+"""Networks: the default VPC, and the owner's security group with one rule set for each client.
+
+A rule's description says which client (data folder) it belongs to: a laptop that roams replaces its own
+rules and no other's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jupyter_awsgpu.cloud import tags
+from jupyter_awsgpu.cloud.place import filters, until
+from jupyter_awsgpu.cloud.refusals import refusals
+from jupyter_awsgpu.errors import AwsRefused, GroupMissing, NoDefaultVpc, NoSubnet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from jupyter_awsgpu.cloud.place import Place
+
+Rule = tuple[str, int]
+"""A block that may reach a TCP port: (CIDR, port)."""
+
+
+def default_vpc(place: Place) -> str:
+    """Return the id of the account's default VPC. Raises `NoDefaultVpc`."""
+    with refusals(region=place.region):
+        found = place.ec2.describe_vpcs(Filters=filters(is_default="true"))["Vpcs"]
+    if not found:
+        raise NoDefaultVpc(region=place.region)
+    return str(found[0]["VpcId"])
+
+
+def vpc_of_subnet(place: Place, subnet_id: str) -> str:
+    """Return the VPC a subnet is of. Raises `NoSubnet`."""
+    with refusals(region=place.region, subnet=subnet_id):
+        found = place.ec2.describe_subnets(SubnetIds=[subnet_id])["Subnets"]
+    if not found:
+        raise NoSubnet(subnet=subnet_id, why=f"it is not in {place.region}")
+    return str(found[0]["VpcId"])
+
+
+def ensure_security_group(
+    place: Place,
+    name: str,
+    has: Mapping[str, str],
+    *,
+    vpc_id: str | None,
+    allow_from: tuple[str, ...],
+    client_id: str,
+    ssh_port: int,
+) -> str:
+    """Return the id of the owner's group, made if it is missing, with this client's rules and no staler ones.
+
+    One call where all is right already. Raises `NoDefaultVpc` where no VPC is named and none is default.
+    """
+    groups = _owners_groups(place, name, has)
+    vpc = vpc_id or _default_vpc_id(place, has)
+    group = next((one for one in groups if one.get("VpcId") == vpc), None)
+    if group is None:
+        group = _created(place, name, has, vpc)
+    _align(place, group, allow_from, client_id, ssh_port)
+    return str(group["GroupId"])
+
+
+def _default_vpc_id(place: Place, has: Mapping[str, str]) -> str:
+    """Return the default VPC, remembered a day for the account: groups in another VPC would not fit it."""
+    return place.remembered(f"default vpc/{has.get(tags.OWNER, '').partition('/')[0]}", lambda: default_vpc(place))
+
+
+def _owners_groups(place: Place, name: str, has: Mapping[str, str]) -> list[dict[str, Any]]:
+    wanted = filters(group_name=name, **{f"tag:{tags.OWNER}": has.get(tags.OWNER, "")})
+    with refusals(region=place.region, group=name):
+        return list(place.ec2.describe_security_groups(Filters=wanted)["SecurityGroups"])
+
+
+def _created(place: Place, name: str, has: Mapping[str, str], vpc: str) -> dict[str, Any]:
+    try:
+        with refusals(region=place.region, group=name):
+            made = place.ec2.create_security_group(
+                GroupName=name,
+                Description="SSH from its owner's machines (jupyter-awsgpu)",
+                VpcId=vpc,
+                TagSpecifications=tags.specification(("security-group",), has),
+            )
+    except AwsRefused as exc:
+        if exc.facts.get("aws_code") == "InvalidVpcID.NotFound":
+            place.forget(f"default vpc/{has.get(tags.OWNER, '').partition('/')[0]}")
+        if exc.facts.get("aws_code") != "InvalidGroup.Duplicate":
+            raise
+        return _duplicate(place, name, vpc)
+    return {"GroupId": made["GroupId"], "IpPermissions": []}
+
+
+def _duplicate(place: Place, name: str, vpc: str) -> dict[str, Any]:
+    """Return the group that was there first: another process of ours made it a moment ago."""
+    with refusals(region=place.region, group=name):
+        found = place.ec2.describe_security_groups(Filters=filters(group_name=name, vpc_id=vpc))["SecurityGroups"]
+    for group in found:
+        if tags.ours(group):
+            return dict(group)
+    raise GroupMissing(group=f"{name} of ours (another one has its name)", region=place.region)
+
+
+# ── rules ────────────────────────────────────────────────────────────────────────────────────
+
+
+def label(client_id: str) -> str:
+    """Return the description that marks a client's rules."""
+    return f"awsgpu client {client_id}"
+
+
+def own_rules(group: Mapping[str, Any], client_id: str) -> set[Rule]:
+    """Return the rules of a described group that belong to the client."""
+    return {
+        (str(block[key]), int(permission["FromPort"]))
+        for permission in group.get("IpPermissions", ())
+        for ranges, key in (("IpRanges", "CidrIp"), ("Ipv6Ranges", "CidrIpv6"))
+        for block in permission.get(ranges, ())
+        if block.get("Description") == label(client_id)
+    }
+
+
+def _align(place: Place, group: Mapping[str, Any], allow_from: tuple[str, ...], client_id: str, ssh_port: int) -> None:
+    """Add the client's missing rules, then take its stale ones away."""
+    wanted = {(block, ssh_port) for block in allow_from}
+    present = own_rules(group, client_id)
+    for rule in sorted(wanted - present):
+        _change(place, "authorize_security_group_ingress", group, rule, client_id)
+    for rule in sorted(present - wanted):
+        _change(place, "revoke_security_group_ingress", group, rule, client_id)
+
+
+def _change(place: Place, operation: str, group: Mapping[str, Any], rule: Rule, client_id: str) -> None:
+    block, port = rule
+    ranges, key = ("Ipv6Ranges", "CidrIpv6") if ":" in block else ("IpRanges", "CidrIp")
+    permission = {
+        "IpProtocol": "tcp",
+        "FromPort": port,
+        "ToPort": port,
+        ranges: [{key: block, "Description": label(client_id)}],
+    }
+    try:
+        with refusals(region=place.region, group=group["GroupId"]):
+            getattr(place.ec2, operation)(GroupId=group["GroupId"], IpPermissions=[permission])
+    except AwsRefused as exc:
+        if exc.facts.get("aws_code") not in ("InvalidPermission.Duplicate", "InvalidPermission.NotFound"):
+            raise
+
+
+def renew_ingress(
+    place: Place, group_ids: Iterable[str], *, owner: str, allow_from: tuple[str, ...], client_id: str, ssh_port: int
+) -> None:
+    """Replace this client's rules in those of the groups that are the owner's; other groups are left alone."""
+    wanted = list(group_ids)
+    if not wanted:
+        return
+    with refusals(region=place.region, group=", ".join(wanted)):
+        groups = place.ec2.describe_security_groups(GroupIds=wanted)["SecurityGroups"]
+    for group in groups:
+        if tags.ours(group, owner):
+            _align(place, group, allow_from, client_id, ssh_port)
+
+
+def delete_security_group(place: Place, group_id: str, *, timeout_s: float = 300.0) -> None:
+    """Remove a group, waiting while an interface of an instance that is going still holds it."""
+    refusal: list[AwsRefused] = []
+
+    def again(_left: float) -> bool:
+        try:
+            with refusals(region=place.region, group=group_id):
+                place.ec2.delete_security_group(GroupId=group_id)
+        except AwsRefused as exc:
+            if exc.facts.get("aws_code") != "DependencyViolation":
+                raise
+            refusal[:] = [exc]
+            return False
+        except GroupMissing:
+            return True
+        return True
+
+    if not until(timeout_s, again):
+        raise refusal[0]
