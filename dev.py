@@ -128,7 +128,7 @@ def lint(_options: argparse.Namespace, _rest: list[str]) -> int:
 
 def docs(_options: argparse.Namespace, _rest: list[str]) -> int:
     """Build the site with warnings as errors."""
-    install("dev", "docs")
+    install("dev")
     built = ROOT / "docs" / "_build" / "html"
     run(tool("python"), "-m", "sphinx", "--fail-on-warning", "--keep-going", "-q", "-b", "html", "docs", str(built))
     say(f"Built {built / 'index.html'}")

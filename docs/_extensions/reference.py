@@ -15,7 +15,7 @@ import click
 
 import jupyter_awsgpu
 from jupyter_awsgpu import errors, language, settings
-from jupyter_awsgpu.surfaces import cli
+from jupyter_awsgpu.surfaces import grammar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,28 +49,36 @@ def write_pages(app: Sphinx) -> None:
 def commands() -> Iterator[str]:
     """Yield the command page: every verb with its options, as `--help` has them."""
     yield "# Commands\n"
-    yield "Type them as `awsgpu VERB` in a terminal, `%awsgpu VERB` in a notebook. Made from the grammar itself.\n"
-    yield from _command(cli.grammar, ("awsgpu",), 2)
+    yield "Type them as `awsgpu VERB` in a terminal, `%awsgpu VERB` in a notebook. Every verb also takes these.\n"
+    root = click.Context(grammar.GRAMMAR, info_name="awsgpu")
+    yield from _options(grammar.GRAMMAR, root)
+    for chapter, verbs in grammar.CHAPTERS.items():
+        yield f"## {chapter}\n"
+        for verb in verbs:
+            command = grammar.GRAMMAR.get_command(root, verb.name)
+            if command is not None:
+                yield from _command(command, f"awsgpu {verb.name}")
 
 
-def _command(command: click.Command, path: tuple[str, ...], depth: int) -> Iterator[str]:
-    context = click.Context(command, info_name=path[-1])
-    yield f"{'#' * min(depth, 4)} `{' '.join(path)}`\n"
-    usage = " ".join(command.collect_usage_pieces(context))
-    yield f"```text\n{' '.join(path)} {usage}\n```\n"
-    if command.help:
-        yield click.unstyle(command.help).replace("\b\n", "") + "\n"
-    records = [parameter.get_help_record(context) for parameter in command.get_params(context)]
-    options = [record for record in records if record]
-    if options:
-        yield "| Option | |\n|---|---|"
-        yield from (f"| `{_cell(name)}` | {_cell(text)} |" for name, text in options)
-        yield ""
+def _command(command: click.Command, path: str) -> Iterator[str]:
+    context = click.Context(command, info_name=path)
+    yield f"### `{path}`\n\n{click.unstyle(command.help or command.get_short_help_str())}\n"
+    yield f"```text\n{command.get_usage(context).removeprefix('Usage: ')}\n```\n"
+    yield from _options(command, context)
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
             sub = command.get_command(context, name)
-            if sub is not None and not sub.hidden:
-                yield from _command(sub, (*path, name), depth + 1)
+            if sub is not None:
+                yield from _command(sub, f"{path} {name}")
+
+
+def _options(command: click.Command, context: click.Context) -> Iterator[str]:
+    records = [parameter.get_help_record(context) for parameter in command.get_params(context)]
+    rows = [_row(f"`{record[0]}`", record[1]) for record in records if record and not record[0].endswith("--help")]
+    if rows:
+        yield "| Option | |\n|---|---|"
+        yield from rows
+        yield ""
 
 
 def english_errors() -> Iterator[str]:

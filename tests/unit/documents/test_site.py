@@ -1,0 +1,64 @@
+"""The site builds, every warning an error; the notebooks are executed by their own layer."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("sphinx", reason="the site needs the docs extra")
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> Path:
+    """Build the site from a copy: building writes pages beside the sources."""
+    copy = tmp_path_factory.mktemp("site")
+    for folder in ("docs", "notebooks"):
+        shutil.copytree(ROOT / folder, copy / folder, ignore=shutil.ignore_patterns("_build", "reference", "project"))
+    for page in ROOT.glob("*.md"):
+        shutil.copy(page, copy)
+    html = copy / "html"
+    options = ["--fail-on-warning", "--keep-going", "-q", "-D", "nb_execution_mode=off"]
+    done = subprocess.run(
+        [sys.executable, "-m", "sphinx", *options, "-b", "html", str(copy / "docs"), str(html)],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stderr
+    return html
+
+
+def test_every_verb_has_its_place_on_the_command_page(site: Path) -> None:
+    """The command page is made from the grammar: what `--help` lists, it lists."""
+    from jupyter_awsgpu.surfaces.grammar import CHAPTERS
+
+    page = (site / "reference" / "commands.html").read_text(encoding="utf-8")
+    for verbs in CHAPTERS.values():
+        for verb in verbs:
+            assert f"awsgpu {verb.name}" in page
+
+
+def test_every_error_is_on_the_errors_page_in_both_languages(site: Path) -> None:
+    """Whoever meets a code finds it."""
+    from jupyter_awsgpu import errors
+
+    for page in ("errors", "errors-zh"):
+        text = (site / "reference" / f"{page}.html").read_text(encoding="utf-8")
+        for branch in errors.AwsGpuError.__subclasses__():
+            for kind in branch.__subclasses__() or [branch]:
+                assert kind.code in text, (page, kind.code)
+
+
+def test_no_page_shows_a_folder_of_the_machine_that_built_it(site: Path) -> None:
+    """Defaults and docstrings are printed as they are written, not as they come out here."""
+    for page in site.rglob("*.html"):
+        text = page.read_text(encoding="utf-8")
+        assert str(ROOT) not in text
+        assert os.environ["HOME"] not in text
