@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu import host as ssh
 from jupyter_awsgpu.errors import AwsGpuError, SshUnreachable
+from jupyter_awsgpu.host.refusals import with_facts
 from jupyter_awsgpu.remote import browser, guest, jupyter
 from jupyter_awsgpu.verbs.access import allowed_blocks, renew_ingress
 from jupyter_awsgpu.verbs.selection import endpoint, with_tunnel
@@ -84,7 +85,7 @@ def _with_addresses(bench: Workbench, exc: SshUnreachable) -> SshUnreachable:
     with suppress(AwsGpuError):
         allowed, seen = ", ".join(allowed_blocks(bench)), bench.clouds.caller_address()
         words = f"; the security group lets in {allowed}, and web pages see this machine at {seen}"
-        return SshUnreachable(**{**exc.facts, "addresses": f"{exc.facts.get('addresses', '')}{words}"})
+        return with_facts(exc, addresses=f"{exc.facts.get('addresses', '')}{words}")
     return exc
 
 

@@ -20,6 +20,7 @@ from jupyter_awsgpu.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from jupyter_awsgpu.cloud.request import Market
     from jupyter_awsgpu.model import Instance, Wishes
     from jupyter_awsgpu.records import JournalEntry, Operation, Step
     from jupyter_awsgpu.verbs.choice import Choice
@@ -64,11 +65,13 @@ def attempt_launch(
         raise NoCapacity(instance_type=choice.instance_type.name, tried=", ".join(tried), region=choice.cloud.region)
 
 
-def _markets(choice: Choice) -> Iterator[tuple[str, str]]:
+def _markets(choice: Choice) -> Iterator[tuple[str, Market]]:
     if choice.wishes.spot != "no":
-        yield from ((zone, "spot") for zone in choice.zones)
+        for zone in choice.zones:
+            yield zone, "spot"
     if choice.wishes.spot != "yes":
-        yield from ((zone, "on-demand") for zone in choice.zones)
+        for zone in choice.zones:
+            yield zone, "on-demand"
 
 
 def _with_request(entry: JournalEntry, request: dict[str, Any]) -> JournalEntry:

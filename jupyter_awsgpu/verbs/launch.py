@@ -102,7 +102,7 @@ class _Launch:
     def _named(self) -> tuple[Instance, ...]:
         regions = {*regions_to_ask(self.bench), *filter(None, [self.wishes.region])}
         answers = self.bench.clouds.each(regions, lambda cloud: cloud.instances(name=self.wishes.name))
-        found = []
+        found: list[Instance] = []
         for region, answer in answers.items():
             if not isinstance(answer, AwsGpuError):
                 found.extend(one for one in answer if one.state.alive)
