@@ -149,9 +149,18 @@ def _alive(record: dict[str, Any]) -> bool:
 
 def _start(state_dir: Path, *, hosts: bool) -> DemoStatus:
     (state_dir / RECORD).unlink(missing_ok=True)
-    command = [sys.executable, "-m", "jupyter_awsgpu.demo", "--state", str(state_dir), *([] if hosts else ["--no-hosts"])]
+    command = [
+        sys.executable,
+        "-m",
+        "jupyter_awsgpu.demo",
+        "--state",
+        str(state_dir),
+        *([] if hosts else ["--no-hosts"]),
+    ]
     with _log_file(state_dir).open("wb") as log:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=state_dir, **_detached())
+        process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=state_dir, **_detached()
+        )
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline:
         running = status(state_dir)

@@ -14,7 +14,6 @@ import socket
 import sys
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -22,6 +21,8 @@ import psutil
 from jupyter_awsgpu.demo.client import RECORD, write_private
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from werkzeug.serving import BaseWSGIServer
 
     from jupyter_awsgpu.demo.aws.world import Fleet, World
@@ -72,9 +73,9 @@ def _listen(application: Any) -> BaseWSGIServer:
         disable_nagle_algorithm = True
 
         def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
-            """The gate keeps the log of calls."""
+            """Leave it to the gate's log of calls."""
 
-        def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002 - werkzeug's name
+        def log(self, type: str, message: str, *args: object) -> None:  # noqa: A002, ARG002 - werkzeug's names
             log.info(message, *args)
 
     server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Handler)
@@ -120,9 +121,7 @@ def _heed_signals(ended: threading.Event) -> None:
 def prepare(state_dir: Path) -> None:
     """Make the folder private and write the log there."""
     state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    logging.basicConfig(
-        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s"
-    )
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("botocore").setLevel(logging.WARNING)
     logging.Formatter.converter = time.gmtime
     socket.setdefaulttimeout(None)

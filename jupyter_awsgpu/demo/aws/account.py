@@ -60,6 +60,8 @@ def cost_explorer(world: World, request: Request) -> dict[str, Any]:
         until = min(day + step, end)
         amount = spent if day <= today < until else 0.0
         total = {"UnblendedCost": {"Amount": f"{amount:.10f}", "Unit": "USD"}}
-        results.append({"TimePeriod": {"Start": str(day), "End": str(until)}, "Total": total, "Groups": [], "Estimated": True})
+        results.append(
+            {"TimePeriod": {"Start": str(day), "End": str(until)}, "Total": total, "Groups": [], "Estimated": True}
+        )
         day = until
     return {"ResultsByTime": results, "DimensionValueAttributes": []}

@@ -5,6 +5,19 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from jupyter_awsgpu.demo.aws import (
+    groups,
+    image_operations,
+    image_store,
+    instances,
+    launch,
+    offerings,
+    operations,
+    placement,
+    spot,
+    spot_operations,
+    volumes,
+)
 from jupyter_awsgpu.demo.aws.control import Control
 from jupyter_awsgpu.demo.aws.gate import Gate
 
@@ -12,6 +25,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jupyter_awsgpu.demo.aws.world import World
+
+SUBJECTS = (groups, image_operations, instances, launch, offerings, placement, spot, spot_operations, volumes)
+"""The modules whose import registered their operations."""
 
 
 def build(world: World, end: Callable[[], None]) -> Gate:
@@ -28,21 +44,13 @@ def build(world: World, end: Callable[[], None]) -> Gate:
 
 
 def _prepare(world: World) -> None:
-    from jupyter_awsgpu.demo.aws import (  # noqa: F401 - importing registers their operations
-        image_store,
-        instances,
-        launch,
-        ledger,
-        offerings,
-        operations,
-    )
     from moto.ec2.responses._base_response import EC2BaseResponse
     from moto.ec2.utils import filter_dict_attribute_mapping
 
     offerings.extend()
     image_store.install()
     operations.install(world)
-    ledger.watch(world)
+    volumes.install(world)
     # RunInstances shows the instance's own state: a repeated ClientToken finds it running (moto: always pending).
     EC2BaseResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER.pop("RunInstances.Reservation.Instances.Instance.State", None)
     # Filters of DescribeInstances that moto does not know (EC2 API reference, DescribeInstances).
@@ -70,9 +78,10 @@ def warm() -> None:
 
 def reset(world: World) -> None:
     """Start over: no instance, no host, no image, key or group of anybody; settings and faults as new."""
+    from moto.moto_api._internal.models import moto_api_backend
+
     from jupyter_awsgpu.demo.aws.machines import machines
     from jupyter_awsgpu.demo.aws.world import Settings
-    from moto.moto_api._internal.models import moto_api_backend
 
     with world.lock:
         world.timetable.clear()

@@ -40,8 +40,7 @@ class Control:
         path = environ["PATH_INFO"].removeprefix("/_awsgpu").strip("/")
         key = f"{environ['REQUEST_METHOD']} {path}"
         try:
-            if not _local(environ):
-                raise PermissionError("the control plane answers this machine's own programs only")
+            _require_local(environ)
             kind, body = "application/json", self._answer(key, environ)
             status = "200 OK"
         except PermissionError as exc:
@@ -84,7 +83,13 @@ class Control:
     def _status(self, _asked: dict[str, Any]) -> dict[str, Any]:
         with self._world.lock:
             states = [
-                {"id": one.id, "region": one.region, "state": one.state, "type": one.instance.instance_type, "port": one.port}
+                {
+                    "id": one.id,
+                    "region": one.region,
+                    "state": one.state,
+                    "type": one.instance.instance_type,
+                    "port": one.port,
+                }
                 for one in machines(self._world).all()
             ]
         return {
@@ -159,9 +164,10 @@ class Control:
         return {"ok": True}
 
 
-def _local(environ: dict[str, Any]) -> bool:
+def _require_local(environ: dict[str, Any]) -> None:
     host = environ.get("HTTP_HOST", "").rpartition(":")[0]
-    return host in ("127.0.0.1", "localhost", "") and "HTTP_ORIGIN" not in environ
+    if host not in ("127.0.0.1", "localhost", "") or "HTTP_ORIGIN" in environ:
+        raise PermissionError("the control plane answers this machine's own programs only")
 
 
 def _asked(environ: dict[str, Any]) -> dict[str, Any]:

@@ -91,7 +91,7 @@ class Gate:
         row = self.calls.note(request)
 
         def begin(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
-            row["status"], row["seconds"] = int(status.split()[0]), round(time.time() - row["time"], 4)
+            row["status"], row["seconds"] = int(status.partition(" ")[0]), round(time.time() - row["time"], 4)
             return start_response(status, headers, *more)
 
         try:
@@ -136,6 +136,8 @@ class Gate:
         try:
             body = b"".join(self._moto(environ, lambda *start: kept.append(start)))
         except (NotImplementedError, KeyError, AttributeError) as exc:
+            if isinstance(exc, NotImplementedError) and "ilter" in str(exc):
+                raise Refusal("InvalidParameterValue", f"The filter is invalid ({exc})") from exc
             log.exception("moto could not answer %s", request.operation)
             raise Refusal("InvalidAction", f"The simulated AWS does not know {request.operation} so: {exc}") from exc
         status, headers, *_ = kept[-1]

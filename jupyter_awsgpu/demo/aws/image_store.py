@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu.demo.aws.images import SOURCES, parameters
+from jupyter_awsgpu.demo.aws.operations import replace
 
 if TYPE_CHECKING:
     from jupyter_awsgpu.demo.aws.images import Source
@@ -15,8 +16,8 @@ def install() -> None:
     from moto.ec2.models.amis import AmiBackend
     from moto.ssm.models import ParameterDict
 
-    AmiBackend._load_amis = _seed  # noqa: SLF001 - moto: one list of ids for all regions, 15 GB each
-    ParameterDict._check_loading_status = _load_parameters  # noqa: SLF001 - moto has no Canonical or DLAMI names
+    replace(AmiBackend, "_load_amis", _seed)  # moto: one list of ids for all regions, 15 GB each
+    replace(ParameterDict, "_check_loading_status", _load_parameters)  # moto has no Canonical or DLAMI names
 
 
 def _seed(backend: Any) -> None:
@@ -67,6 +68,8 @@ def _simulated() -> type[Any]:
         class SimulatedImage(Ami):
             """moto's image, with the block devices AWS shows (moto: always 15 GB, standard)."""
 
+            mappings: list[dict[str, Any]] | None
+
             @property
             def block_device_mappings(self) -> list[dict[str, Any]]:
                 root = {
@@ -101,10 +104,11 @@ def _load_parameters(store: Any, key: str) -> None:
     if not str(key or "").startswith("/aws/service") or getattr(store, "public_parameters", False):
         return
     store.public_parameters = True
-    from moto.ssm.models import Parameter
+    from moto.ssm import models
 
+    parameter: Any = models.Parameter  # moto's type leaves methods abstract that nobody calls
     for name, (image_id, changed) in parameters(store.region_name).items():
-        value = Parameter(
+        value = parameter(
             account_id=store.account_id,
             name=name,
             value=image_id,

@@ -81,7 +81,9 @@ def _dlami(line: str, name: str, serial: str, root_gb: int, driver: str, **more:
         created=_day(serial),
         os=more.pop("os", "ubuntu-" + line[-5:]),
         architecture="arm64" if arm else "x86_64",
-        description=more.pop("description", f"Deep Learning image with NVIDIA driver {driver} (supports G4dn and newer)"),
+        description=more.pop(
+            "description", f"Deep Learning image with NVIDIA driver {driver} (supports G4dn and newer)"
+        ),
         kind=more.pop("kind", "dlami"),
         driver=driver,
         **more,

@@ -17,8 +17,6 @@ from jupyter_awsgpu.demo.aws.wire import Refusal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-UNSET = {"Value": None}
-
 
 def known(call: Call, instance_id: str) -> Machine:
     """Return a machine of the call's region, or refuse as AWS does, also while it is too new to be known."""
@@ -97,8 +95,8 @@ def stop_instances(call: Call) -> object:
         if machine.interruptible and machine.spot_request.type == "one-time":
             raise Refusal(
                 "UnsupportedOperation",
-                f"You can't stop the Spot Instance '{machine.id}' because it is associated with a one-time Spot Instance "
-                "request. You can only stop Spot Instances associated with persistent Spot Instance requests.",
+                f"You can't stop the Spot Instance '{machine.id}' because it is associated with a one-time Spot "
+                "Instance request. You can only stop Spot Instances associated with persistent Spot Instance requests.",
             )
         if machine.instance.disable_api_stop:
             raise Refusal("OperationNotPermitted", f"The instance '{machine.id}' may not be stopped (disableApiStop).")
@@ -119,8 +117,8 @@ def terminate_instances(call: Call) -> object:
         if machine.instance.disable_api_termination:
             raise Refusal(
                 "OperationNotPermitted",
-                f"The instance '{machine.id}' may not be terminated. Modify its 'disableApiTermination' instance attribute "
-                "and try again.",
+                f"The instance '{machine.id}' may not be terminated. Modify its 'disableApiTermination' instance "
+                "attribute and try again.",
             )
     call.end_dry_run()
 
@@ -136,9 +134,7 @@ def _changes(asked: list[Machine], act: Callable[[Machine], None]) -> list[dict[
     for machine in asked:
         before = machine.state
         act(machine)
-        rows.append(
-            {"InstanceId": machine.id, "PreviousState": _state(before), "CurrentState": _state(machine.state)}
-        )
+        rows.append({"InstanceId": machine.id, "PreviousState": _state(before), "CurrentState": _state(machine.state)})
     return rows
 
 
@@ -164,7 +160,9 @@ def get_console_output(call: Call) -> object:
 
     machine = known(call, call.get("InstanceId"))
     call.end_dry_run()
-    text = call.world.fleet.console(machine.id) if machine.state in ("pending", "running", "stopping", "stopped") else ""
+    text = (
+        call.world.fleet.console(machine.id) if machine.state in ("pending", "running", "stopping", "stopped") else ""
+    )
     return {
         "InstanceId": machine.id,
         "Timestamp": datetime.now(UTC),
@@ -200,5 +198,7 @@ def _require_type(call: Call, machine: Machine, itype: str) -> None:
     if facts is None:
         raise Refusal("InvalidInstanceAttributeValue", f"Invalid value '{itype}' for InstanceType.")
     if machine.instance.architecture not in facts["ProcessorInfo"]["SupportedArchitectures"]:
-        raise Refusal("InvalidParameterCombination", f"The instance type {itype} has another architecture than its image.")
+        raise Refusal(
+            "InvalidParameterCombination", f"The instance type {itype} has another architecture than its image."
+        )
     placement.require_offered(call, itype, machine.instance.placement.zone)

@@ -124,7 +124,8 @@ def _check_disk(call: Call, ebs: dict[str, Any]) -> None:
     if snapshot is not None and size < snapshot.volume.size:
         raise Refusal(
             "InvalidBlockDeviceMapping",
-            f"Volume of size {size}GB is smaller than snapshot '{snapshot.id}', expect size >= {snapshot.volume.size}GB",
+            f"Volume of size {size}GB is smaller than snapshot '{snapshot.id}', "
+            f"expect size >= {snapshot.volume.size}GB",
         )
     if not 1 <= size <= LARGEST_GP3_GB:
         raise Refusal("InvalidParameterValue", f"Volume of {size}GiB is outside 1 to {LARGEST_GP3_GB} GiB.")

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu.demo.aws.catalogue import ADDRESS_HOUR, GP3_GB_MONTH, HOURS_A_MONTH, SNAPSHOT_GB_MONTH, price
-from jupyter_awsgpu.demo.aws.machines import Machine, machines, tags_of
+from jupyter_awsgpu.demo.aws.machines import machines, tags_of
 from jupyter_awsgpu.demo.aws.world import ACCOUNT
 
 if TYPE_CHECKING:
+    from jupyter_awsgpu.demo.aws.machines import Machine
     from jupyter_awsgpu.demo.aws.world import World
 
 MINIMUM_S = 60.0
@@ -25,54 +27,50 @@ def rows(world: World, region: str | None = None) -> list[dict[str, Any]]:
     """Return one row a resource: kind, id, region, state, billing, per_hour, cost, tags."""
     from moto.ec2.models import ec2_backends
 
-    found = [row for machine in _everyone(world) for row in _machine_rows(machine)]
+    found = [row for machine in machines(world).all() for row in machine_rows(machine)]
     for name, backend in list(ec2_backends[ACCOUNT].items()):
         found += [_volume(one, name) for one in backend.volumes.values()]
         found += [_snapshot(one, name) for one in backend.snapshots.values() if one.owner_id == ACCOUNT]
         found += [_image(one, name) for one in backend.amis.values() if one.owner_id == ACCOUNT]
-        found += [_address(one, name) for some in backend.addresses.values() for one in some]
-    found += world.book(CLOSED, list)
+        found += [_address(one, name) for one in backend.addresses]
+    found += _closed(world)
     return [row for row in found if region in (None, row["region"])]
 
 
 def close(world: World, row: dict[str, Any]) -> None:
     """Keep the last row of something that is being deleted."""
-    world.book(CLOSED, list).append({**row, "billing": False, "per_hour": 0.0, "state": "deleted"})
+    _closed(world).append({**row, "billing": False, "per_hour": 0.0, "state": "deleted"})
 
 
-def watch(world: World) -> None:
-    """Keep the rows of volumes and snapshots that moto deletes, and of machines it forgets."""
-    from moto.ec2.models.elastic_block_store import EBSBackend
-
-    for name, kind in (("delete_volume", _volume), ("delete_snapshot", _snapshot)):
-        setattr(EBSBackend, name, _noting(world, getattr(EBSBackend, name), kind))
+def _closed(world: World) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = world.book(CLOSED, list)
+    return found
 
 
-def _noting(world: World, original: Any, row_of: Any) -> Any:
-    def delete(backend: Any, thing_id: str) -> Any:
-        gone = original(backend, thing_id)
-        if not getattr(gone, "of_image_seed", False) and getattr(gone, "owner_id", ACCOUNT) == ACCOUNT:
-            close(world, row_of(gone, backend.region_name))
-        return gone
-
-    return delete
+def close_volume(world: World, volume: Any, region: str) -> None:
+    """Keep the last row of a volume that is being deleted."""
+    close(world, _volume(volume, region))
 
 
-def _everyone(world: World) -> list[Machine]:
-    return machines(world).all() + world.book("forgotten machines", list)
+def close_snapshot(world: World, snapshot: Any, region: str) -> None:
+    """Keep the last row of a snapshot that is being deleted."""
+    close(world, _snapshot(snapshot, region))
 
 
-def _machine_rows(machine: Machine) -> list[dict[str, Any]]:
+def machine_rows(machine: Machine) -> list[dict[str, Any]]:
+    """Return the rows of a machine and of its public address."""
     per_hour = machine_price(machine) or 0.0
     running = [*machine.history, (time.time(), "now")]
-    spans = [after - at for (at, state), (after, _) in zip(running, running[1:], strict=False) if state == "running"]
+    spans = [after - at for (at, state), (after, _) in pairwise(running) if state == "running"]
     cost = sum(max(MINIMUM_S, span) for span in spans) * per_hour / 3600
     on = machine.state == "running"
     tags = tags_of(machine.instance)
     rows_ = [_row("instance", machine.id, machine.region, machine.state, on, per_hour, cost, tags)]
     if on and machine.instance.public_ip:
         address = sum(spans) / 3600 * ADDRESS_HOUR
-        rows_.append(_row("address", machine.instance.public_ip, machine.region, "in-use", on, ADDRESS_HOUR, address, tags))
+        rows_.append(
+            _row("address", machine.instance.public_ip, machine.region, "in-use", on, ADDRESS_HOUR, address, tags)
+        )
     return rows_
 
 
@@ -97,7 +95,7 @@ def _snapshot(snapshot: Any, region: str) -> dict[str, Any]:
 
 
 def _image(image: Any, region: str) -> dict[str, Any]:
-    """An image itself is free; its snapshots are what costs."""
+    """Show an image: itself free; its snapshots are what costs."""
     return _row("image", image.id, region, image.state, False, 0.0, 0.0, tags_of(image))
 
 
@@ -110,8 +108,16 @@ def _hours_since(moment: datetime) -> float:
     return (datetime.now(UTC).replace(tzinfo=None) - moment.replace(tzinfo=None)).total_seconds() / 3600
 
 
-def _row(
-    kind: str, name: str, region: str, state: str, billing: bool, per_hour: float, cost: float, tags: dict[str, str], **more: Any
+def _row(  # noqa: PLR0917 - one row, in the order of its columns
+    kind: str,
+    name: str,
+    region: str,
+    state: str,
+    billing: bool,
+    per_hour: float,
+    cost: float,
+    tags: dict[str, str],
+    **more: Any,
 ) -> dict[str, Any]:
     return {
         "kind": kind,

@@ -171,7 +171,7 @@ class Machines:
         )
 
     def _next_address(self) -> str:
-        """A fresh public address. Linux answers on all of 127/8; elsewhere only the port tells hosts apart."""
+        """Return a fresh public address. Linux answers on all of 127/8; elsewhere only the port tells hosts apart."""
         if not sys.platform.startswith("linux"):
             return "127.0.0.1"
         number = next(self._hosts)
@@ -216,6 +216,7 @@ class Machines:
             return
         if end == "terminated":
             reason, why = machine.instance._reason, machine.instance.state_reason  # noqa: SLF001 - moto's field
+            self._close_volumes(machine)
             machine.instance.terminate()  # moto's: frees the addresses and deletes the volumes
             machine.instance._reason, machine.instance.state_reason = reason, why  # noqa: SLF001 - moto's field
             self._world.later(self._world.settings.terminated_s, lambda: self._forget(machine))
@@ -224,11 +225,22 @@ class Machines:
                 nic.stop()
         self._change(machine, end)
 
+    def _close_volumes(self, machine: Machine) -> None:
+        from jupyter_awsgpu.demo.aws import ledger
+        from jupyter_awsgpu.demo.aws.operations import store
+
+        for device in machine.instance.block_device_mapping.values():
+            if device.delete_on_termination:
+                ledger.close_volume(self._world, store(machine.region).get_volume(device.volume_id), machine.region)
+
     def _forget(self, machine: Machine) -> None:
+        from jupyter_awsgpu.demo.aws import ledger
         from jupyter_awsgpu.demo.aws.operations import store
 
         if self._all.pop(machine.id, None) is None:
             return
+        for row in ledger.machine_rows(machine):
+            ledger.close(self._world, row)
         reservations = store(machine.region).reservations
         for key, reservation in list(reservations.items()):
             reservation.instances = [one for one in reservation.instances if one.id != machine.id]
@@ -237,6 +249,7 @@ class Machines:
 
     def _change(self, machine: Machine, state: str) -> None:
         machine.epoch += 1
+        _follow(machine, state)
         machine.instance._state.name, machine.instance._state.code = state, CODES[state]  # noqa: SLF001 - moto's field
         machine.history.append((time.time(), state))
 
@@ -268,3 +281,16 @@ def _say(machine: Machine, why: tuple[str, str]) -> None:
     from moto.ec2.models.instances import StateReason
 
     machine.instance.state_reason = StateReason(code=why[0], message=why[1]) if why[0] else None
+
+
+def _follow(machine: Machine, state: str) -> None:
+    """Let a spot request share its instance's fate."""
+    request = machine.spot_request
+    if request is None or request.state == "cancelled":
+        return
+    if state in ("stopping", "stopped"):
+        request.close("disabled", "instance-stopped-by-user")
+    elif state == "shutting-down" and request.state != "closed":
+        request.close("closed", "instance-terminated-by-user")
+    elif state == "running":
+        request.close("active", "fulfilled")

@@ -43,7 +43,7 @@ class NoHosts:
     def set_tags(self, instance_id: str, tags: dict[str, str]) -> None:
         """Nothing runs."""
 
-    def interrupt(self, instance_id: str, action: str, time: str) -> None:
+    def interrupt(self, instance_id: str, action: str, time: str) -> None:  # noqa: ARG002
         """Play the guest's part where a test wants a shutdown: `shutdown` as action calls back."""
         if action == "shutdown" and self.on_shutdown is not None:
             self.on_shutdown(instance_id)

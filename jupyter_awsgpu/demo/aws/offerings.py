@@ -126,7 +126,9 @@ def describe_instance_types(call: Call) -> object:
     here = offered(call.region)
     unknown = [name for name in asked if name not in here]
     if unknown:
-        raise Refusal("InvalidInstanceType", f"The following supplied instance types do not exist: [{', '.join(unknown)}]")
+        raise Refusal(
+            "InvalidInstanceType", f"The following supplied instance types do not exist: [{', '.join(unknown)}]"
+        )
     found = [one for one in call.moto()["InstanceTypes"] if one["InstanceType"] in here]
     found.sort(key=lambda one: str(one["InstanceType"]))
     start = int(call.get("NextToken") or 0)

@@ -11,6 +11,7 @@ from jupyter_awsgpu.demo.aws.wire import Refusal
 from jupyter_awsgpu.demo.aws.world import ACCOUNT
 
 if TYPE_CHECKING:
+    from jupyter_awsgpu.demo.aws.faults import Fault
     from jupyter_awsgpu.demo.aws.operations import Call
 
 STRATEGIES = ("cluster", "spread", "partition")
@@ -58,24 +59,40 @@ def zone_with_capacity(call: Call, itype: str, subnet: Any) -> str:
     Raises the fault of the zone asked for; without one, that of the last zone tried.
     """
     asked = requested_zone(call, subnet)
+    tried = [asked] if asked else [zone for zone in offerings.zones_offering(call.region, itype) if _usable(call, zone)]
+    if not tried:
+        default_subnet(call, "any")  # says what is missing: the default VPC, or its subnets
     fault = None
-    for zone in [asked] if asked else [one for one in offerings.zones_offering(call.region, itype) if one in _zones(call)]:
-        if asked is None and default_subnet(call, zone, required=False) is None:
-            continue
-        fault = call.world.faults.take("RunInstances", service="ec2", region=call.region, zone=zone, instance_type=itype)
+    for zone in tried:
+        fault = call.world.faults.take(
+            "RunInstances", service="ec2", region=call.region, zone=zone, instance_type=itype
+        )
         if fault is None or fault.code is None:
             return zone
-    if fault is None:
-        default_subnet(call, "any")
-    raise Refusal(fault.code or "", fault.message or _no_capacity(call.region, itype, asked), fault.http_status)
+    raise capacity_refusal(fault, call.region, itype, asked)
+
+
+def _zone_fault(call: Call, name: str, itype: str, zone: str) -> Fault | None:
+    return call.world.faults.take(name, service="ec2", region=call.region, zone=zone, instance_type=itype)
+
+
+def _usable(call: Call, zone: str) -> bool:
+    return zone in _zones(call) and default_subnet(call, zone, required=False) is not None
+
+
+def capacity_refusal(fault: Fault | None, region: str, itype: str, asked: str | None) -> Refusal:
+    """Return the refusal a zone's fault stands for."""
+    if fault is None or fault.code is None:
+        return Refusal("InsufficientInstanceCapacity", _no_capacity(region, itype, asked), 500)
+    return Refusal(fault.code, fault.message or _no_capacity(region, itype, asked), fault.http_status)
 
 
 def require_capacity(call: Call, machine: Any) -> None:
     """Refuse to start a stopped instance where its zone has none to give (StartInstances can fail so, too)."""
     itype, zone = machine.instance.instance_type, machine.instance.placement.zone
-    fault = call.world.faults.take("StartInstances", service="ec2", region=call.region, zone=zone, instance_type=itype)
+    fault = _zone_fault(call, "StartInstances", itype, zone)
     if fault is not None and fault.code:
-        raise Refusal(fault.code, fault.message or _no_capacity(call.region, itype, zone), fault.http_status)
+        raise capacity_refusal(fault, call.region, itype, zone)
 
 
 def _no_capacity(region: str, itype: str, asked: str | None) -> str:
@@ -96,12 +113,15 @@ def default_subnet(call: Call, zone: str, *, required: bool = True) -> Any:
         raise Refusal("VPCIdNotSpecified", "No default VPC for this user. GroupName is only supported for EC2-Classic.")
     for subnets in call.backend.subnets.values():
         for subnet in subnets.values():
-            if vpc is not None and subnet.vpc_id == vpc.id and subnet.availability_zone == zone and subnet.default_for_az:
+            if (
+                vpc is not None
+                and subnet.vpc_id == vpc.id
+                and subnet.availability_zone == zone
+                and subnet.default_for_az
+            ):
                 return subnet
     if required:
-        raise Refusal(
-            "MissingInput", f"No subnets found for the default VPC '{vpc.id}'. Please specify a subnet.", 400
-        )
+        raise Refusal("MissingInput", f"No subnets found for the default VPC '{vpc.id}'. Please specify a subnet.", 400)
     return None
 
 

@@ -77,7 +77,9 @@ def _instance(name: str, region: str) -> dict[str, Any]:
         "vcpu": str(offerings.vcpus(name)),
         "memory": f"{memory:g} GiB",
     }
-    return _product("Compute Instance", attributes, price(name, region) or 0.0, "Hrs", f"{name} Linux/UNIX On-Demand hour")
+    return _product(
+        "Compute Instance", attributes, price(name, region) or 0.0, "Hrs", f"{name} Linux/UNIX On-Demand hour"
+    )
 
 
 def _volume(region: str) -> dict[str, Any]:

@@ -32,7 +32,7 @@ OPEN = ("PENDING", "CASE_OPENED")
 
 
 def _names() -> dict[str, tuple[str, str]]:
-    names = {}
+    names: dict[str, tuple[str, str]] = {}
     for _, bucket, on_demand, spot in BUCKETS:
         word = bucket if bucket != "Standard" else "Standard (A, C, D, H, I, M, R, T, Z)"
         names.setdefault(on_demand, (f"Running On-Demand {word} instances", bucket))
@@ -95,7 +95,9 @@ def _described(region: str, code: str, vcpus: float) -> dict[str, Any]:
 def _known(asked: dict[str, Any]) -> str:
     code = str(asked.get("QuotaCode", ""))
     if asked.get("ServiceCode") != "ec2" or code not in NAMES:
-        raise Refusal("NoSuchResourceException", "The request failed because the specified service quota does not exist.")
+        raise Refusal(
+            "NoSuchResourceException", "The request failed because the specified service quota does not exist."
+        )
     return code
 
 
@@ -124,7 +126,9 @@ def _request(world: World, region: str, asked: dict[str, Any]) -> dict[str, Any]
         raise Refusal("IllegalArgumentException", "The desired value must be greater than the current quota value.")
     mine = [one for one in _requests(world) if one["QuotaCode"] == code and one["_region"] == region]
     if any(one["Status"] in OPEN for one in mine):
-        raise Refusal("ResourceAlreadyExistsException", "Only one open service quota increase request is allowed per quota.")
+        raise Refusal(
+            "ResourceAlreadyExistsException", "Only one open service quota increase request is allowed per quota."
+        )
     change = {
         "Id": secrets.token_hex(16),
         "ServiceCode": "ec2",

@@ -52,7 +52,9 @@ def checked_market(call: Call, itype: str) -> Market | None:
     if kind is None:
         return None
     if kind != "spot" or "spot" not in (offerings.facts(itype) or {}).get("SupportedUsageClasses", ["spot"]):
-        raise Refusal("InvalidParameterCombination", f"The instance type {itype} does not support the market type {kind}.")
+        raise Refusal(
+            "InvalidParameterCombination", f"The instance type {itype} does not support the market type {kind}."
+        )
     options = call.get("InstanceMarketOptions.SpotOptions", {})
     market = Market(
         max_price=float(options["MaxPrice"]) if options.get("MaxPrice") else None,
@@ -106,7 +108,11 @@ def _request_class() -> type[Any]:
                 highest = market.max_price or price(instance.instance_type, call.region) or self.actual_price
                 self.spot_price = f"{highest:.6f}"
                 self.state, self.create_time = "active", datetime.now(UTC)
-                self.status = {"Code": "fulfilled", "Message": "Your spot request is fulfilled.", "UpdateTime": self.create_time}
+                self.status = {
+                    "Code": "fulfilled",
+                    "Message": "Your spot request is fulfilled.",
+                    "UpdateTime": self.create_time,
+                }
                 self.product_description = "Linux/UNIX"
                 self.launched_availability_zone = instance.placement.zone
                 self.launch_specification = {"ImageId": instance.image_id, "InstanceType": instance.instance_type}
@@ -163,5 +169,5 @@ def _history(region: str, itype: str, zones: list[str], begin: datetime, end: da
 def _moment(value: Any, otherwise: datetime) -> datetime:
     if value is None:
         return otherwise
-    moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).replace("Z", "+00:00"))
+    moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

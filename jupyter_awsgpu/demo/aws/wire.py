@@ -81,15 +81,16 @@ def _credential_scope(authorization: str) -> tuple[str, str, str]:
 
 
 def _rest_operation(service: str, environ: dict[str, Any]) -> str:
-    path, method = environ.get("PATH_INFO", ""), environ.get("REQUEST_METHOD", "")
+    path, method = str(environ.get("PATH_INFO", "")), str(environ.get("REQUEST_METHOD", ""))
+    verb = REST_VERBS.get(method, method)
     route = REST_JSON_ROUTES.get(service)
     found = route.match(path) if route else None
     if not found:
         return f"{method} {path}"
-    things = found[1]
+    things = str(found[1])
     if method == "GET" and path.rstrip("/") == f"/{things}":
         return "List" + things.title().replace("-", "")
-    return REST_VERBS.get(method, method) + things.removesuffix("s").title().replace("-", "")
+    return verb + things.removesuffix("s").title().replace("-", "")
 
 
 def error(request: Request, refusal: Refusal) -> tuple[str, list[tuple[str, str]], bytes]:
