@@ -1,0 +1,168 @@
+"""What an image brings to a host's disk: its interpreter, its driver, and the tools a host must answer.
+
+The tools (`shims/`) are small programs that stand for AWS-side or hardware-side ones: sudo,
+shutdown, service, apt-get, lspci, nvidia-smi, cloud-init. They are written anew at every boot.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jupyter_awsgpu.demo.hosts import gpu, kernel
+from jupyter_awsgpu.demo.hosts.accounts import RUNTIME
+from jupyter_awsgpu.demo.hosts.rootfs import DISK
+
+if TYPE_CHECKING:
+    from jupyter_awsgpu.demo.hosts.accounts import Accounts
+    from jupyter_awsgpu.demo.hosts.spec import HostSpec
+
+SHIMS = Path(__file__).parent / "shims"
+_TOOLS = {
+    "sudo": ("bin/sudo",),
+    "power": ("sbin/shutdown", "sbin/poweroff", "sbin/halt", "sbin/reboot"),
+    "service": ("sbin/service",),
+    "apt-get": ("bin/apt-get", "bin/apt"),
+    "lspci": ("bin/lspci",),
+    "cloud-init": ("bin/cloud-init",),
+}
+_ONE_ID = {"chown": ("bin/chown", "bin/chgrp"), "as-user": ("bin/su", "sbin/runuser")}
+"""Only where the host has a single user id, so that ownership cannot change and su cannot work."""
+
+_ABSENT = ("systemctl", "systemd-run", "journalctl", "loginctl", "nvidia-smi", "nvidia-modprobe", "docker", "snap")
+"""Programs of this machine that a host must not find: there is no systemd, and its GPU is not this machine's."""
+
+
+def install(accounts: Accounts, spec: HostSpec) -> None:
+    """Make the disk and the hardware what the image and the instance type say."""
+    ground = accounts.ground
+    for name in ("run", "tmp", RUNTIME):
+        ground.path(name).mkdir(parents=True, exist_ok=True)
+    ground.path(RUNTIME).chmod(0o1777)
+    gpu.install(ground, spec, RUNTIME)
+    tools = _TOOLS | (_ONE_ID if ground.kind == "user" else {})
+    for name, places in tools.items():
+        for place in places:
+            write_tool(accounts, name, f"usr/local/{place}")
+    if ground.isolated:
+        _hide_programs()
+    _python(accounts)
+    driver = ground.path("etc/awsgpu-demo-driver")
+    if spec.image.get("driver") and not driver.exists():
+        driver.write_text(str(spec.image["driver"]) + "\n")
+    if driver.exists():
+        write_tool(accounts, "nvidia-smi", "usr/local/bin/nvidia-smi")
+    if spec.image.get("python") or str(spec.image.get("kind", "")).startswith("dlami"):
+        _install_interpreter(accounts, interpreter_prefix(spec))
+
+
+def write_tool(accounts: Accounts, name: str, place: str) -> None:
+    """Write one of our tools; its first line names the interpreter it runs under."""
+    text = (SHIMS / name).read_text()
+    text = text.replace("#!python\n", f"#!{accounts.bare_python()} -IS\n", 1)
+    text = text.replace("@RUNTIME@", str(accounts.ground.path(RUNTIME))).replace("@SHIMS@", str(SHIMS))
+    target = accounts.ground.path(place)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(text)
+    target.chmod(0o755)
+
+
+def _hide_programs() -> None:
+    """Cover this machine's programs of the same names; they lie in /usr, which stays as it is."""
+    ours = {place.rpartition("/")[2]: f"/usr/local/{place}" for places in _TOOLS.values() for place in places}
+    nothing = Path(RUNTIME) / "nothing"
+    nothing.touch(mode=0)
+    nothing.chmod(0)
+    for folder in ("/usr/bin", "/usr/sbin"):
+        for name in (*_ABSENT, *ours):
+            there = Path(folder) / name
+            if there.exists():
+                kernel.bind(Path(ours.get(name, nothing)), there.resolve())
+
+
+def _python(accounts: Accounts) -> None:
+    """Make `python3` this machine's own interpreter, without the demo's packages."""
+    target = accounts.ground.path("usr/local/bin/python3")
+    if not target.exists():
+        target.write_text(f'#!/bin/sh\nexec {accounts.bare_python()} "$@"\n')
+        target.chmod(0o755)
+
+
+def interpreter_prefix(spec: HostSpec) -> str:
+    """Return the folder of the image's own interpreter: named by the image, or as the Deep Learning AMIs have it."""
+    if named := spec.image.get("python"):
+        return str(Path(named).parents[1])
+    taken = any(Path(prefix).is_relative_to("/opt/conda") for prefix in (sys.prefix, sys.base_prefix))
+    old = spec.image.get("historical") or taken
+    return f"/home/{spec.user}/anaconda3" if old else "/opt/conda"
+
+
+def _install_interpreter(accounts: Accounts, prefix: str) -> None:
+    """Lay an interpreter beside its JupyterLab: a virtual environment that sees the demo's packages."""
+    base = Path(accounts.bare_python())
+    root = accounts.ground.path(prefix)
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    if (root / "pyvenv.cfg").exists():
+        return
+    packages = root / "lib" / version / "site-packages"
+    packages.mkdir(parents=True)
+    (root / "bin").mkdir()
+    (root / "pyvenv.cfg").write_text(f"home = {base.parent}\ninclude-system-site-packages = false\n")
+    for name in ("python", "python3", version):
+        (root / "bin" / name).symlink_to(base)
+    seen = [entry for entry in sys.path if entry.endswith(("site-packages", "dist-packages"))]
+    (packages / "image.pth").write_text("".join(f"{entry}\n" for entry in seen))
+    for script, module in _SCRIPTS.items():
+        target = root / "bin" / script
+        target.write_text(f'#!/bin/sh\nexec "{root}/bin/python" -m {module} "$@"\n')
+        target.chmod(0o755)
+    _share_jupyter(root)
+    for path in (root, *root.rglob("*")):
+        accounts.give(path)
+
+
+_SCRIPTS = {
+    "jupyter": "jupyter_core", "jupyter-server": "jupyter_server", "jupyter-lab": "jupyterlab",
+    "jupyter-kernelspec": "jupyter_client.kernelspecapp", "pip": "pip", "ipython": "IPython",
+}  # fmt: skip
+
+
+def _share_jupyter(root: Path) -> None:
+    """Show JupyterLab's assets and settings, without our own extension (it is for the laptop's Jupyter)."""
+    share, ours = Path(sys.prefix) / "share" / "jupyter", root / "share" / "jupyter"
+    ours.mkdir(parents=True)
+    if (share / "lab").is_dir():
+        (ours / "lab").symlink_to(share / "lab")
+    settings = Path(sys.prefix) / "etc" / "jupyter"
+    for source in settings.glob("jupyter_server_config.d/*.json"):
+        if "awsgpu" not in source.name:
+            target = root / "etc" / "jupyter" / "jupyter_server_config.d" / source.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+
+
+def copy_disk(disk: Path, target: Path) -> None:
+    """Copy a disk: into an image, or from an image onto a new disk. Ownership is kept where we are root."""
+    for name in DISK:
+        if (disk / name).is_dir():
+            shutil.copytree(disk / name, target / name, symlinks=True, dirs_exist_ok=True, copy_function=_copy)
+    if hasattr(os, "geteuid") and os.geteuid() == 0:
+        for source in disk.rglob("*"):
+            there, owner = target / source.relative_to(disk), source.lstat()
+            if there.is_symlink() or there.exists():
+                os.chown(there, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
+def _copy(source: str, target: str) -> None:
+    """Copy a file with its mode; sockets, devices and pipes have no place in an image."""
+    if Path(source).is_symlink() or Path(source).is_file():
+        shutil.copy2(source, target, follow_symlinks=False)
+
+
+def as_json(document: object) -> bytes:
+    """Return a document as one line, as the control socket speaks."""
+    return json.dumps(document).encode() + b"\n"

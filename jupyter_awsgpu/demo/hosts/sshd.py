@@ -1,0 +1,117 @@
+"""The host's SSH server: the default user, by public key, as OpenSSH's sshd would serve it.
+
+It runs inside the host, so commands, files and forwards are the host's by nature. Host keys are
+read from /etc/ssh, at start and whenever told; connections that live keep theirs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import asyncssh
+
+from jupyter_awsgpu.demo.hosts import host_keys
+from jupyter_awsgpu.demo.hosts.files import HomeFiles
+from jupyter_awsgpu.demo.hosts.listeners import owned_here
+from jupyter_awsgpu.demo.hosts.sessions import serve_session
+
+if TYPE_CHECKING:
+    import socket
+
+    from jupyter_awsgpu.demo.hosts.accounts import Accounts
+
+asyncssh.set_log_level("ERROR")
+
+
+class _Login(asyncssh.SSHServer):
+    """One connection: who may log in, and what may be forwarded."""
+
+    def __init__(self, server: SshServer) -> None:
+        self._server = server
+
+    def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
+        self._connection = conn
+        self._server.connections.add(conn)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._server.connections.discard(self._connection)
+
+    def begin_auth(self, username: str) -> bool:
+        return True
+
+    def public_key_auth_supported(self) -> bool:
+        return True
+
+    def password_auth_supported(self) -> bool:
+        return False
+
+    def kbdint_auth_supported(self) -> bool:
+        return False
+
+    def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
+        return username == self._server.accounts.user and self._server.authorizes(key)
+
+    def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> bool:
+        ground = self._server.accounts.ground
+        if not ground.isolated and not owned_here(ground, dest_port):
+            raise asyncssh.ChannelOpenError(asyncssh.OPEN_CONNECT_FAILED, "Connection refused")
+        return True
+
+    def unix_connection_requested(self, dest_path: str) -> bool:
+        ground = self._server.accounts.ground
+        return ground.isolated or dest_path.startswith(str(ground.root))
+
+    def server_requested(self, listen_host: str, listen_port: int) -> bool:
+        return True
+
+    def unix_server_requested(self, listen_path: str) -> bool:
+        return self._server.accounts.ground.isolated
+
+
+class SshServer:
+    """The listening server and its live connections."""
+
+    def __init__(self, accounts: Accounts) -> None:
+        self.accounts = accounts
+        self.connections: set[asyncssh.SSHServerConnection] = set()
+        self._acceptor: asyncssh.SSHAcceptor | None = None
+
+    async def start(self, listener: socket.socket) -> None:
+        """Serve a socket that listens already."""
+        self._acceptor = await asyncssh.listen(
+            sock=listener,
+            server_factory=lambda: _Login(self),
+            server_host_keys=host_keys.load(self.accounts.ground),
+            process_factory=lambda process: serve_session(process, self.accounts),
+            sftp_factory=lambda channel: HomeFiles(channel, self.accounts),
+            encoding=None,
+            line_editor=False,
+            allow_scp=False,
+            agent_forwarding=False,
+            server_version="OpenSSH_9.6p1-compatible_SIMULATED",
+            login_timeout=30,
+        )
+
+    def reload(self) -> bool:
+        """Serve the keys that lie in /etc/ssh now, to new connections; False (and no change) if none do."""
+        keys = host_keys.load(self.accounts.ground)
+        if not keys or self._acceptor is None:
+            return False
+        self._acceptor.update(server_host_keys=keys)
+        return True
+
+    def authorizes(self, key: asyncssh.SSHKey) -> bool:
+        """Say whether the user's authorized_keys, as it is now, holds the key."""
+        try:
+            lines = self.accounts.authorized_keys.read_text(errors="replace").splitlines()
+        except OSError:
+            return False
+        wanted = key.export_public_key("openssh").split()[1].decode()
+        return any(wanted in line.split() for line in lines if not line.lstrip().startswith("#"))
+
+    def close(self) -> None:
+        """Stop listening and cut every connection, as a host does that loses power."""
+        if self._acceptor:
+            self._acceptor.close()
+        for connection in tuple(self.connections):
+            connection.abort()
