@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu.cloud import (
@@ -12,15 +11,14 @@ from jupyter_awsgpu.cloud import (
     keys,
     leftovers,
     network,
+    offers,
     prices,
     quotas,
     request,
     storage,
     types,
 )
-from jupyter_awsgpu.cloud.place import UNASKABLE
 from jupyter_awsgpu.errors import ImageNotFound
-from jupyter_awsgpu.model import Offer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -34,6 +32,7 @@ if TYPE_CHECKING:
         InstanceState,
         InstanceType,
         Leftover,
+        Offer,
         Price,
         Quota,
         Volume,
@@ -109,60 +108,11 @@ class Cloud:
 
     def offers(self, *, include_retired: bool = False) -> tuple[Offer, ...]:
         """Return every accelerated type the region offers, with prices; retired types too when asked."""
-        found = types.accelerated(self.place)
-        names = [one.name for one in found]
-        priced, spot = prices.prices(self.place, names), prices.lowest_spot_prices(self.place, names)
-        offers = [
-            Offer(
-                instance_type=one,
-                region=self.region,
-                price=priced.get(one.name),
-                spot_price=spot.get(one.name),
-                regions_offering=len(catalogue.regions_with(one.name)) or None,
-            )
-            for one in found
-        ]
-        if include_retired:
-            offered = set(names)
-            gone = (one for one in catalogue.retired_types() if one.name not in offered)
-            offers += [Offer(instance_type=one, region=self.region, regions_offering=0) for one in gone]
-        return tuple(offers)
+        return offers.offers(self.place, include_retired=include_retired)
 
     def offer(self, itype: InstanceType, *, spot: bool) -> Offer | None:
-        """Return the region's offer of a type, with the time a call takes from here; None if it has none.
-
-        Where AWS cannot be asked, the catalogue answers.
-        """
-        took = self._round_trip_ms()
-        try:
-            zones = types.zones_offering(self.place, itype.name)
-        except UNASKABLE:
-            if not catalogue.offers(self.region, itype.name):
-                return None
-            return Offer(itype, self.region, price=catalogue.price(self.region, itype.name))
-        if not zones:
-            return None
-        return Offer(
-            instance_type=itype,
-            region=self.region,
-            zones=zones,
-            price=self.price(itype.name),
-            spot_price=self.spot_price(itype.name) if spot else None,
-            round_trip_ms=took,
-        )
-
-    def _round_trip_ms(self) -> float | None:
-        """Measure a TCP handshake with the region's endpoint: one round trip, and no call."""
-        import socket
-        from urllib.parse import urlsplit
-
-        try:
-            address = urlsplit(self.place.ec2.meta.endpoint_url)
-            began = time.perf_counter()
-            with socket.create_connection((address.hostname or "", address.port or 443), timeout=3):
-                return round((time.perf_counter() - began) * 1000, 1)
-        except OSError:
-            return None
+        """Return the region's offer of a type, with the time one way and back takes; None if it has none."""
+        return offers.offer(self.place, itype, spot=spot)
 
     # ── access ───────────────────────────────────────────────────────────────────────────────
 

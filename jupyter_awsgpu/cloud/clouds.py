@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from jupyter_awsgpu.cloud import bill, identity, regions
 from jupyter_awsgpu.cloud.cloud import Cloud
+from jupyter_awsgpu.cloud.parallel import parallel
 from jupyter_awsgpu.cloud.place import Place
 from jupyter_awsgpu.cloud.session import Session
 from jupyter_awsgpu.errors import AwsGpuError, AwsUnreachable, NoRegion
@@ -60,7 +60,6 @@ class Clouds:
         self._lock = threading.Lock()
         self._clouds: dict[str, Cloud] = {}
         self._asked: dict[str, tuple[float, Any]] = {}
-        self._asking: dict[str, threading.Lock] = {}
 
     @property
     def default_region(self) -> str:
@@ -99,7 +98,7 @@ class Clouds:
 
         if len(names) <= 1:
             return {name: answer(name) for name in names}
-        with ThreadPoolExecutor(min(AT_ONCE, len(names))) as pool:
+        with parallel(min(AT_ONCE, len(names))) as pool:
             return dict(zip(names, pool.map(answer, names), strict=True))
 
     # ── the account ──────────────────────────────────────────────────────────────────────────
@@ -137,9 +136,7 @@ class Clouds:
 
     def _once(self, what: str, seconds: float, ask: Callable[[], T]) -> T:
         """Return a fresh enough answer; threads that ask the same at once ask AWS once."""
-        with self._lock:
-            asking = self._asking.setdefault(what, threading.Lock())
-        with asking:
+        with self.session.asking(what):
             at, known = self._asked.get(what, (-seconds, None))
             if time.monotonic() - at < seconds and known is not None:
                 answer: T = known

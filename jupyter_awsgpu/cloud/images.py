@@ -7,13 +7,13 @@ lines we know, newest first), then described once for their size, user and archi
 from __future__ import annotations
 
 import re
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu.cloud import image_lines as lines
 from jupyter_awsgpu.cloud import tags
+from jupyter_awsgpu.cloud.parallel import parallel
 from jupyter_awsgpu.cloud.place import filters
 from jupyter_awsgpu.cloud.refusals import refusals
 from jupyter_awsgpu.errors import ImageNotFound, ImageUnsuitable
@@ -57,7 +57,7 @@ def _meant(place: Place, wish: str, itype: InstanceType) -> Image:
 
 def images(place: Place) -> tuple[Image, ...]:
     """Return the images a launch understands in the region: the public choices, then one's own, newest first."""
-    with ThreadPoolExecutor(4) as pool:
+    with parallel(5) as pool:
         choices = [pool.submit(public, place, wish, "x86_64") for wish in (*lines.CHOICES, "historical")]
         mine = pool.submit(own, place)
         found = [choice.result() for choice in choices]

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import time
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu.cloud import catalogue, tags
+from jupyter_awsgpu.cloud.parallel import parallel
 from jupyter_awsgpu.cloud.place import UNASKABLE, filters
 from jupyter_awsgpu.cloud.refusals import refusals, translate
 from jupyter_awsgpu.cloud.request import as_sent
@@ -17,24 +19,24 @@ from jupyter_awsgpu.errors import (
     AwsUnreachable,
     InstanceGone,
     NoCapacity,
+    QuotaTooLow,
     UnknownType,
     WrongState,
 )
 from jupyter_awsgpu.model import Gpu, Instance, InstanceState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
     from jupyter_awsgpu.cloud.place import Place
 
 KNOWN_WITHIN_S = 30.0
 """EC2 may not know a new instance everywhere for some seconds (EC2 guide, eventual consistency)."""
 
-POLL_S = 0.5
-"""Seconds between two looks at a state: half of what may pass until a change is noticed."""
+POLLS = ((5.0, 0.2), (60.0, 0.5))
+"""Until so many seconds after the start, seconds between two looks at a state; once a second later on."""
 
-SLOWER_AFTER_S = 60.0
-"""Waits longer than this (a stop, a large boot) are looked at once a second."""
+SLOWEST_POLL_S = 1.0
 
 
 # ── reading ──────────────────────────────────────────────────────────────────────────────────
@@ -89,9 +91,9 @@ def _when_known(place: Place, instance_id: str, deadline: float) -> Instance:
         try:
             return look(place, instance_id)
         except InstanceGone:
-            if time.monotonic() + POLL_S > deadline:
+            if time.monotonic() + SLOWEST_POLL_S > deadline:
                 raise
-        time.sleep(POLL_S)
+        time.sleep(SLOWEST_POLL_S / 2)
 
 
 def described(answer: Mapping[str, Any], place: Place) -> Instance:
@@ -192,14 +194,12 @@ def permitted(place: Place, operation: str, facts: Mapping[str, object] | None =
 
 def require_permissions(place: Place, request: Mapping[str, Any]) -> None:
     """Raise `PermissionDenied` unless a launch and what it needs would be allowed; other refusals say nothing here."""
-    from concurrent.futures import ThreadPoolExecutor
-
     asked: list[tuple[str, dict[str, Any]]] = [
         ("run_instances", dict(request)),
         ("import_key_pair", {"KeyName": "awsgpu-permission", "PublicKeyMaterial": _ANY_KEY}),
         ("create_security_group", {"GroupName": "awsgpu-permission", "Description": "permission check"}),
     ]
-    with ThreadPoolExecutor(len(asked)) as pool:
+    with parallel(len(asked)) as pool:
         answers = [pool.submit(permitted, place, operation, **parameters) for operation, parameters in asked]
     for answer in answers:
         error = answer.exception()
@@ -247,7 +247,16 @@ def wait_for(
             state = seen.state.value if seen else "unknown to EC2"
             wanted = " or ".join(sorted(one.value for one in states))
             raise WrongState(name=seen.name if seen else instance_id, state=state, verb=f"become {wanted} in time")
-        time.sleep(POLL_S if time.monotonic() - began < SLOWER_AFTER_S else 2 * POLL_S)
+        time.sleep(pause_after(time.monotonic() - began))
+
+
+def pause_after(waited_s: float) -> float:
+    """Return the seconds until the next look.
+
+    >>> pause_after(0), pause_after(30), pause_after(300)
+    (0.2, 0.5, 1.0)
+    """
+    return next((pause for until, pause in POLLS if waited_s < until), SLOWEST_POLL_S)
 
 
 def _require_hope(seen: Instance, states: set[InstanceState]) -> None:
@@ -261,27 +270,40 @@ def _require_hope(seen: Instance, states: set[InstanceState]) -> None:
 
 def stop(place: Place, instance_id: str) -> None:
     """Ask EC2 to stop the instance. Raises `WrongState`, also for a one-time spot instance."""
-    with refusals(region=place.region, instance_id=instance_id, verb="stop"):
+    with _known_state(place, instance_id), refusals(region=place.region, instance_id=instance_id, verb="stop"):
         place.ec2.stop_instances(InstanceIds=[instance_id])
 
 
 def start(place: Place, instance_id: str) -> None:
     """Ask EC2 to start the instance again, once. Raises `NoCapacity`, `QuotaTooLow`, `WrongState`."""
     client = place.session.client("ec2", place.region, single_attempt=True)
-    try:
-        with refusals(region=place.region, instance_id=instance_id, verb="start"):
-            client.start_instances(InstanceIds=[instance_id])
-    except NoCapacity as exc:
-        seen = look(place, instance_id)
-        raise NoCapacity(
-            None, **{**exc.facts, "instance_type": seen.instance_type, "tried": seen.zone, "region": place.region}
-        ) from exc
+    with _known_state(place, instance_id), refusals(region=place.region, instance_id=instance_id, verb="start"):
+        client.start_instances(InstanceIds=[instance_id])
 
 
 def terminate(place: Place, instance_id: str) -> None:
     """Ask EC2 to end the instance; its root disk goes with it."""
-    with refusals(region=place.region, instance_id=instance_id, verb="terminate"):
+    with _known_state(place, instance_id), refusals(region=place.region, instance_id=instance_id, verb="terminate"):
         place.ec2.terminate_instances(InstanceIds=[instance_id])
+
+
+@contextmanager
+def _known_state(place: Place, instance_id: str) -> Iterator[None]:
+    """Fill a refusal's sentence with what EC2 leaves out of it: the instance's name, state, type and zone."""
+    try:
+        yield
+    except (WrongState, NoCapacity, QuotaTooLow) as exc:
+        seen = look(place, instance_id)
+        itype = catalogue.instance_type(seen.instance_type)
+        told = {
+            "name": seen.name,
+            "state": seen.state.value if exc.facts.get("aws_code") != "UnsupportedOperation" else exc.facts["state"],
+            "instance_type": seen.instance_type,
+            "tried": seen.zone,
+            "family": seen.instance_type.partition(".")[0].upper(),
+            "needed": itype.vcpus if itype else "…",
+        }
+        raise type(exc)(None, **{**exc.facts, **told}) from exc
 
 
 def set_shutdown_behaviour(place: Place, instance_id: str, behaviour: str) -> None:

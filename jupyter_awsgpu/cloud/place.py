@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from jupyter_awsgpu.cloud.refusals import refusals
@@ -41,7 +40,6 @@ class Place:
     region: str
     facts: Facts
     ssh_port: int = 22
-    _locks: dict[str, threading.Lock] = field(default_factory=dict, repr=False)
 
     @property
     def ec2(self) -> Any:
@@ -52,13 +50,13 @@ class Place:
         """Return another service's client, here or in `region`."""
         return self.session.client(service, region or self.region)
 
-    def remembered(self, key: str, ask: Callable[[], T], *, max_age_s: float = DAY_S) -> T:
-        """Return the region's fact `key` (JSON-able), asking for it when none is young enough.
+    def remembered(self, key: str, ask: Callable[[], T], *, max_age_s: float = DAY_S, of: str | None = None) -> T:
+        """Return the fact `key` (JSON-able) of this region, or `of` something wider, asking if none is young enough.
 
         Threads that want the same fact at once ask once.
         """
-        full = f"{self.region}/{key}"
-        with self._locks.setdefault(full, threading.Lock()):
+        full = f"{of or self.region}/{key}"
+        with self.session.asking(full):
             known = self.facts.get(full, max_age_s)
             if known is None:
                 known = ask()

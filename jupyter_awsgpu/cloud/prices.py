@@ -55,6 +55,29 @@ def prices(place: Place, names: Iterable[str]) -> dict[str, Price]:
     return {name: one for name, one in found.items() if one is not None}
 
 
+def price_among_regions(place: Place, name: str) -> Price | None:
+    """Return the type's price in the region, having asked for every region's at once.
+
+    Comparing thirty regions then costs one question instead of thirty.
+    """
+
+    def ask() -> dict[str, Any]:
+        found = {}
+        for product in _products(place, _wish("instanceType", (name,)), everywhere=True):
+            one = _of_product(product)
+            if one is not None:
+                found[product["product"]["attributes"].get("regionCode", "")] = _plain(one)
+        return found
+
+    partition = place.session.partition(place.region)
+    try:
+        everywhere = place.remembered(f"prices of {name}", ask, of=partition)
+    except UNASKABLE:
+        everywhere = {}
+    plain = everywhere.get(place.region)
+    return _from_plain(plain) if plain else catalogue.price(place.region, name)
+
+
 def _remembered(place: Place, names: Iterable[str]) -> dict[str, Price]:
     known = {name: place.facts.get(f"{place.region}/price/{name}", DAY_S) for name in names}
     return {name: _from_plain(plain) for name, plain in known.items() if plain}
@@ -85,11 +108,13 @@ def _wish(field: str, values: tuple[str, ...]) -> list[dict[str, str]]:
     return exact if len(values) == 1 else [*exact, {"Type": "ANY_OF", "Field": field, "Value": ",".join(values)}]
 
 
-def _products(place: Place, wanted: list[dict[str, str]]) -> Iterator[dict[str, Any]]:
+def _products(place: Place, wanted: list[dict[str, str]], *, everywhere: bool = False) -> Iterator[dict[str, Any]]:
     client = place.client("pricing", PRICE_REGIONS.get(place.session.partition(place.region), "us-east-1"))
-    region = {"Type": "TERM_MATCH", "Field": "regionCode", "Value": place.region}
+    here = {"Type": "TERM_MATCH", "Field": "regionCode", "Value": place.region}
     with refusals(region=place.region, service="pricing"):
-        for page in client.get_paginator("get_products").paginate(ServiceCode="AmazonEC2", Filters=[region, *wanted]):
+        for page in client.get_paginator("get_products").paginate(
+            ServiceCode="AmazonEC2", Filters=wanted if everywhere else [here, *wanted]
+        ):
             yield from map(json.loads, page["PriceList"])
 
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu import errors
+from jupyter_awsgpu.cloud import catalogue
 from jupyter_awsgpu.cloud.refusal_table import TABLE, Facts, Refusal
 
 if TYPE_CHECKING:
@@ -66,6 +67,9 @@ def _of_code(exc: BaseException, response: dict[str, Any], known: Facts) -> erro
 
 
 def _made(row: Refusal, facts: Facts) -> errors.AwsGpuError:
+    region = str(facts.get("region", ""))
+    if row.error is errors.CredentialsRefused and catalogue.must_be_enabled(region):
+        return errors.RegionNotEnabled(None, **facts)  # what an opt-in region says to an account that has not
     return row.error(None, **{**facts, **row.read(facts)})
 
 

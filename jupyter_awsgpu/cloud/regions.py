@@ -37,9 +37,11 @@ def enabled(place: Place) -> tuple[str, ...]:
     def ask() -> list[str]:
         with refusals(region=place.region):
             answer = place.ec2.describe_regions(AllRegions=False)
-        return sorted(one["RegionName"] for one in answer["Regions"])
+        names = (str(one["RegionName"]) for one in answer["Regions"])
+        return sorted(name for name in names if place.session.partition(name) == partition)
 
+    partition = place.session.partition(place.region)
     try:
         return tuple(place.remembered("regions", ask))
     except UNASKABLE:
-        return catalogue.regions(place.session.partition(place.region))
+        return catalogue.regions(partition)

@@ -6,13 +6,16 @@ Building a session and its first client costs 150 ms, a further client 5 to 15 m
 
 from __future__ import annotations
 
+import math
 import os
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from jupyter_awsgpu._version import __version__
 from jupyter_awsgpu.cloud.refusals import refusals
+from jupyter_awsgpu.errors import NoCredentials
 
 if TYPE_CHECKING:
     import boto3
@@ -20,7 +23,10 @@ if TYPE_CHECKING:
 ATTEMPTS = 4
 """Attempts of an ordinary call: three throttles in a row are survived, in 7 s at most (standard mode)."""
 
-CONNECT_S = 8
+LOOK_AGAIN_S = 5.0
+"""Seconds for which "no credentials" is believed: looking for them asks the network on some machines."""
+
+CONNECT_S = 5
 READ_S = 30
 
 GLOBAL_REGIONS = {"aws": "us-east-1", "aws-cn": "cn-northwest-1", "aws-us-gov": "us-gov-west-1"}
@@ -48,6 +54,9 @@ class Session:
         self._credentials = credentials
         self._lock = threading.RLock()
         self._boto: boto3.Session | None = None
+        self._found = False
+        self._looked = -math.inf
+        self._questions: dict[str, threading.Lock] = {}
         self._clients: dict[tuple[str, str, bool], Any] = {}
 
     @property
@@ -87,11 +96,20 @@ class Session:
         """Whether boto3 finds credentials at all; says nothing of their being accepted."""
         if self._credentials is not None:
             return True
-        with self._lock, refusals(profile=self.profile):
-            return self.boto.get_credentials() is not None
+        with self._lock:
+            if time.monotonic() - self._looked > LOOK_AGAIN_S:
+                with refusals(profile=self.profile):
+                    self._found = self.boto.get_credentials() is not None
+                self._looked = time.monotonic() if not self._found else math.inf
+            return self._found
 
     def client(self, service: str, region: str, *, single_attempt: bool = False) -> Any:
-        """Return the client of a service in a region; `single_attempt` never repeats a call by itself."""
+        """Return the client of a service in a region; `single_attempt` never repeats a call by itself.
+
+        Raises `NoCredentials` at once where there are none: each call would look for them anew.
+        """
+        if not self.has_credentials:
+            raise NoCredentials
         key = (service, region, single_attempt)
         with self._lock:
             if key not in self._clients:
@@ -113,6 +131,11 @@ class Session:
             user_agent_extra=f"jupyter-awsgpu/{__version__}",
             proxies={} if _is_loopback(self.endpoint) else None,
         )
+
+    def asking(self, question: str) -> threading.Lock:
+        """Return the lock under which a question is asked, so that threads ask it once."""
+        with self._lock:
+            return self._questions.setdefault(question, threading.Lock())
 
     def partition(self, region: str) -> str:
         """Return the partition (`aws`, `aws-cn`, …) that a region is of."""
