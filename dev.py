@@ -3,7 +3,7 @@
 
     python3 dev.py demo  [--headless]     a simulated AWS, an instance on it, the quickstart notebook
     python3 dev.py test  [LAYER ...] [--fast] [-- PYTEST ARGUMENTS]     lint, types, layers, then the tests
-    python3 dev.py lint                   ruff, mypy, import-linter
+    python3 dev.py lint  [--fast]         ruff, mypy, import-linter; types, eslint and jest of the sidebar
     python3 dev.py docs                   the site, with warnings as errors, in docs/_build/html
     python3 dev.py bench                  the benchmarks, with their figures
     python3 dev.py clean                  end the demo, remove what this script made
@@ -24,6 +24,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
 VENV = ROOT / ".dev" / "venv"
+BIN = "Scripts" if os.name == "nt" else "bin"
 OLDEST = (3, 11)
 MUST_RUN = os.environ.get("CI") == "true" or os.environ.get("AWSGPU_TESTS_MUST_RUN") == "1"
 LAYERS = ("unit", "behaviour", "system", "browser", "notebooks")
@@ -73,6 +74,8 @@ def grammar() -> argparse.ArgumentParser:
         if door is test:
             sub.add_argument("layers", nargs="*", metavar="LAYER", help=", ".join(LAYERS))
             sub.add_argument("--fast", action="store_true", help="only " + " and ".join(FAST_LAYERS))
+        if door is lint:
+            sub.add_argument("--fast", action="store_true", help="without the sidebar's TypeScript")
     return parser
 
 
@@ -113,8 +116,8 @@ def test(options: argparse.Namespace, pytest_arguments: list[str]) -> int:
     return tested or linted
 
 
-def lint(_options: argparse.Namespace, _rest: list[str]) -> int:
-    """Run ruff, mypy and import-linter; each says its own findings."""
+def lint(options: argparse.Namespace, _rest: list[str]) -> int:
+    """Run ruff, mypy and import-linter, then the sidebar's own checks; each says its findings."""
     install("dev")
     checks = {
         "ruff check": [tool("ruff"), "check", "--quiet", "."],
@@ -122,8 +125,23 @@ def lint(_options: argparse.Namespace, _rest: list[str]) -> int:
         "mypy": [tool("mypy"), "--no-error-summary"],
         "import-linter": [tool("lint-imports"), "--no-cache"],
     }
-    failed = [name for name, command in checks.items() if not quiet_success(name, [str(part) for part in command])]
-    return 1 if failed else 0
+    passed = [quiet_success(name, command) for name, command in checks.items()]
+    if not options.fast:
+        passed.append(typescript())
+    return 0 if all(passed) else 1
+
+
+def typescript() -> bool:
+    """Check the sidebar: types, eslint, jest; first install what does, unless that was done for these locks."""
+    folder, jlpm = ROOT / "labextension", tool("jlpm")
+    stamp, fingerprint = ROOT / ".dev" / "node-modules", digest(*folder / "yarn.lock", folder / "check" / "yarn.lock")
+    if not stamp.exists() or stamp.read_text() != fingerprint:
+        say("Installing what checks the sidebar's TypeScript (once; a minute or three) …")
+        for step in (["install", "--immutable"], ["run", "install:check"]):
+            if not quiet_success("jlpm " + " ".join(step), [jlpm, *step], folder):
+                return False
+        stamp.write_text(fingerprint)
+    return quiet_success("typescript", [jlpm, "run", "check"], folder)
 
 
 def docs(_options: argparse.Namespace, _rest: list[str]) -> int:
@@ -157,7 +175,7 @@ def install(*extras: str) -> None:
     """Install the package with `extras` into .dev/venv, unless that was done for this pyproject.toml."""
     make_venv()
     stamp = VENV / ("installed-" + "-".join(sorted(extras)))
-    fingerprint = hashlib.sha256((ROOT / "pyproject.toml").read_bytes() + str(ROOT).encode()).hexdigest()
+    fingerprint = digest(ROOT / "pyproject.toml", *sorted((ROOT / "labextension" / "src").rglob("*.ts*")))
     if stamp.exists() and stamp.read_text() == fingerprint:
         return
     say("Installing jupyter-awsgpu[" + ",".join(extras) + "] into .dev/venv (once; a minute or three) …")
@@ -185,6 +203,11 @@ def make_venv() -> None:
         f"  Windows, macOS:  install Python from https://www.python.org/downloads/\n"
         "Then run the same command again."
     )
+
+
+def digest(*files: Path) -> str:
+    """Return a fingerprint of where this repository lies and of the contents of some of its files."""
+    return hashlib.sha256(b"".join([str(ROOT).encode(), *(file.read_bytes() for file in files)])).hexdigest()
 
 
 def debian_packages(layers: tuple[str, ...] | list[str]) -> None:
@@ -225,8 +248,7 @@ def again_with_newer_python() -> int:
 
 def tool(name: str) -> Path:
     """Return the path of a command inside .dev/venv."""
-    folder, suffix = ("Scripts", ".exe") if os.name == "nt" else ("bin", "")
-    return VENV / folder / (name + suffix)
+    return VENV / BIN / (name + (".exe" if os.name == "nt" else ""))
 
 
 def run(*command: object) -> None:
@@ -234,9 +256,17 @@ def run(*command: object) -> None:
     subprocess.run([str(part) for part in command], check=True)
 
 
-def quiet_success(name: str, command: list[str]) -> bool:
-    """Run a check: one line if it passes, its whole output if it does not."""
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+def quiet_success(name: str, command: list[str | Path], folder: Path = ROOT) -> bool:
+    """Run a check in a folder: one line if it passes, its whole output if it does not."""
+    path = str(VENV / BIN) + os.pathsep + os.environ.get("PATH", "")  # jlpm looks for node, which is in the venv
+    done = subprocess.run(
+        [str(part) for part in command],
+        cwd=folder,
+        env={**os.environ, "PATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     say(f"{name}: " + ("ok" if done.returncode == 0 else "FAILED\n" + done.stdout + done.stderr))
     return done.returncode == 0
 

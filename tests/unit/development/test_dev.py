@@ -49,11 +49,11 @@ def calls(repository: Path, tool: str) -> list[str]:
 @posix_only
 def test_installs_once_for_one_pyproject(repository: Path) -> None:
     """A second run installs nothing; a changed pyproject.toml installs again."""
-    dev(repository, "lint")
-    dev(repository, "lint")
+    dev(repository, "lint", "--fast")
+    dev(repository, "lint", "--fast")
     assert len(calls(repository, "python")) == 1
     (repository / "pyproject.toml").write_text("[project]\nname = 'y'\n")
-    dev(repository, "lint")
+    dev(repository, "lint", "--fast")
     assert len(calls(repository, "python")) == 2
 
 
@@ -62,7 +62,7 @@ def test_lint_names_the_check_that_failed_and_shows_what_it_said(repository: Pat
     """One failing check fails the door, with that check's own words."""
     mypy = repository / ".dev" / "venv" / "bin" / "mypy"
     mypy.write_text("#!/bin/sh\necho 'a.py:1: error: no'\nexit 1\n")
-    done = dev(repository, "lint")
+    done = dev(repository, "lint", "--fast")
     assert done.returncode == 1
     assert "mypy: FAILED\na.py:1: error: no" in done.stdout
     assert "ruff check: ok" in done.stdout
@@ -75,7 +75,7 @@ def test_a_python_without_venv_is_told_what_to_install(repository: Path, tmp_pat
     broken = tmp_path / "broken"
     broken.mkdir()
     (broken / "venv.py").write_text("raise SystemExit('No module named ensurepip')")
-    done = dev(repository, "lint", PYTHONPATH=str(broken))
+    done = dev(repository, "lint", "--fast", PYTHONPATH=str(broken))
     assert done.returncode == 1
     assert "sudo apt-get install python3." in done.stderr
     assert not (repository / ".dev" / "venv").exists()
