@@ -134,7 +134,7 @@ def lint(options: argparse.Namespace, _rest: list[str]) -> int:
 def typescript() -> bool:
     """Check the sidebar: types, eslint, jest; first install what does, unless that was done for these locks."""
     folder, jlpm = ROOT / "labextension", tool("jlpm")
-    stamp, fingerprint = ROOT / ".dev" / "node-modules", digest(*folder / "yarn.lock", folder / "check" / "yarn.lock")
+    stamp, fingerprint = ROOT / ".dev" / "node-modules", digest(folder / "yarn.lock", folder / "check" / "yarn.lock")
     if not stamp.exists() or stamp.read_text() != fingerprint:
         say("Installing what checks the sidebar's TypeScript (once; a minute or three) …")
         for step in (["install", "--immutable"], ["run", "install:check"]):
