@@ -86,12 +86,12 @@ def _refuse_skip(report: pytest.TestReport | pytest.CollectReport) -> None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def home(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) -> Iterator[Path]:
     """Give the whole run a home folder of its own: no keys, settings or credentials of a person are in reach."""
     folder = tmp_path_factory.mktemp("home")
     before = _mounts_and_namespaces()
     with pytest.MonkeyPatch.context() as patch:
-        _move_in(patch, folder)
+        _move_in(patch, folder, keep_aws=pytestconfig.getoption("--aws"))
         yield folder
         left = _processes_left(folder)
     left += sorted(thing for thing in _mounts_and_namespaces() - before if MUST_RUN or str(folder.parent) in thing)
@@ -99,29 +99,32 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         pytest.fail("The run left behind:\n" + "\n".join(left), pytrace=False)
 
 
-def _move_in(patch: pytest.MonkeyPatch, folder: Path) -> None:
-    for name in list(os.environ):
-        if name.startswith(("AWS_", "AWSGPU_")) and not name.startswith("AWSGPU_TESTS_"):
-            patch.delenv(name)
+def _move_in(patch: pytest.MonkeyPatch, folder: Path, *, keep_aws: bool) -> None:
+    """Point everything that finds a home at `folder`; with --aws, credentials stay where boto3 finds them."""
+    own = Path.home()
     patch.setenv(RUN_MARK, uuid.uuid4().hex)
-    patch.setenv("AWSGPU_TESTS_CACHE", os.environ.get("AWSGPU_TESTS_CACHE", str(Path.home() / ".cache/awsgpu-tests")))
-    patch.setenv("PIP_CACHE_DIR", os.environ.get("PIP_CACHE_DIR", str(Path.home() / ".cache/pip")))
-    patch.setenv("HOME", str(folder))
-    patch.setenv("USERPROFILE", str(folder))
-    for name in [name for name in os.environ if name.startswith("XDG_")]:
+    patch.setenv("AWSGPU_TESTS_CACHE", os.environ.get("AWSGPU_TESTS_CACHE", str(own / ".cache" / "awsgpu-tests")))
+    patch.setenv("PIP_CACHE_DIR", os.environ.get("PIP_CACHE_DIR", str(own / ".cache" / "pip")))
+    foreign = ("AWSGPU_", "XDG_") if keep_aws else ("AWSGPU_", "XDG_", "AWS_")
+    for name in [name for name in os.environ if name.startswith(foreign) and not name.startswith("AWSGPU_TESTS_")]:
         patch.delenv(name)
     places = {
         "AWSGPU_DATA_DIR": "data",
-        "AWS_SHARED_CREDENTIALS_FILE": "aws/credentials",
-        "AWS_CONFIG_FILE": "aws/config",
         "IPYTHONDIR": "ipython",
         "JUPYTER_CONFIG_DIR": "jupyter/config",
         "JUPYTER_DATA_DIR": "jupyter/data",
         "JUPYTER_RUNTIME_DIR": "jupyter/runtime",
     }
+    if not keep_aws:
+        places |= {
+            "HOME": "",
+            "USERPROFILE": "",
+            "AWS_SHARED_CREDENTIALS_FILE": "aws/keys",
+            "AWS_CONFIG_FILE": "aws/config",
+        }
+        patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     for name, place in places.items():
         patch.setenv(name, str(folder / place))
-    patch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     patch.setenv("AWSGPU_OPEN_BROWSER", "false")
 
 
