@@ -1,0 +1,85 @@
+"""apt, with its lock waited for, its power cuts mended and its failures said in a sentence."""
+
+from __future__ import annotations
+
+import fcntl
+import time
+
+from . import commands, facts, paths
+
+LOCKS = ("/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock", "/var/lib/apt/lists/lock")
+LOCK_WITHIN_S = 1200.0
+TRIES = 4
+OPTIONS = [
+    "-q",
+    "-y",
+    "-o",
+    "DPkg::Lock::Timeout=120",
+    "-o",
+    "Acquire::Retries=3",
+    "-o",
+    "Dpkg::Options::=--force-confold",
+]
+
+
+def installed(names: list) -> bool:
+    """Whether dpkg has all of them, fully."""
+    have = facts.installed_packages(
+        commands.ask(["dpkg-query", "-W", "-f", "${Package} ${Version} ${Status}\n"]).output
+    )
+    return all(name in have for name in names)
+
+
+def install(names: list, config: dict, say) -> None:  # noqa: ANN001 - takes a sentence
+    """Install packages; raises `commands.Failed` with the cause."""
+    del config
+    _wait_for_lock(say)
+    _apt(["dpkg", "--force-confold", "--configure", "-a"])
+    for attempt in range(1, TRIES + 1):
+        try:
+            _apt(["apt-get", *OPTIONS, "update"])
+            say("Installing " + ", ".join(names))
+            _apt(["apt-get", *OPTIONS, "install", "--no-install-recommends", *names])
+        except commands.Failed as exc:
+            why = str(exc)
+            if "No space left on device" in why:
+                raise commands.Failed("The disk is full: %s did not fit." % ", ".join(names)) from exc
+            if attempt == TRIES or "Unable to locate package" in why:
+                raise
+            say("apt failed; trying again (%d of %d)" % (attempt + 1, TRIES))
+            time.sleep(5 * attempt)
+        else:
+            return
+
+
+def install_file(path: str, say) -> None:  # noqa: ANN001 - takes a sentence
+    """Install one downloaded package."""
+    _wait_for_lock(say)
+    _apt(["dpkg", "-i", path])
+
+
+def _apt(argv: list) -> None:
+    commands.do(argv, DEBIAN_FRONTEND="noninteractive", NEEDRESTART_MODE="l", LC_ALL="C")
+
+
+def _wait_for_lock(say) -> None:  # noqa: ANN001 - takes a sentence
+    deadline = time.monotonic() + LOCK_WITHIN_S
+    said = False
+    while any(_locked(paths.at(path)) for path in LOCKS):
+        if not said:
+            say("Waiting for another apt (unattended-upgrades, usually) to finish")
+            said = True
+        if time.monotonic() > deadline:
+            raise commands.Failed("Another apt holds its lock for more than %d minutes." % (LOCK_WITHIN_S / 60))
+        time.sleep(1)
+
+
+def _locked(path: str) -> bool:
+    try:
+        with open(path, "r+b") as stream:
+            fcntl.lockf(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False

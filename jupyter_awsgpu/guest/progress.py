@@ -1,0 +1,85 @@
+"""What provisioning has done so far: JSON lines that survive a reboot, and their reading.
+
+A line is {"at", "phase", "step", "text"} with "seconds" and "log" where they apply; the first line of
+a run has "phase": "began" and the run's plan, its last one "ended", "gave-up" or "rebooting".
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+
+from . import paths
+
+LOG_LIMIT = 2000
+KEEP_BYTES = 262144
+
+
+def file() -> str:
+    """Return where the lines are."""
+    return paths.state("progress.jsonl")
+
+
+def note(phase: str, **more: object) -> None:
+    """Append one line durably."""
+    os.makedirs(paths.state(), exist_ok=True)
+    line = json.dumps(dict(more, phase=phase, at=round(time.time(), 3)))
+    with open(file(), "a", encoding="utf-8") as stream:
+        stream.write(line + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def trim() -> None:
+    """Keep the file small: an old run's lines go when a new run begins."""
+    text = paths.read_text(file())
+    if len(text) > KEEP_BYTES:
+        paths.write_text(file(), "".join(text.splitlines(True)[-400:]))
+
+
+def lines() -> list:
+    """Return all lines that can be read (a power cut may leave half a line)."""
+    found = []
+    for line in paths.read_text(file()).splitlines():
+        try:
+            row = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(row, dict):
+            found.append(row)
+    return found
+
+
+def fold(rows: list) -> dict:
+    """Return the last run as {"phase", "steps"}: pure, from `lines()`."""
+    starts = [index for index, row in enumerate(rows) if row.get("phase") == "began"]
+    run = rows[starts[-1] :] if starts else []
+    steps = {one["key"]: {"key": one["key"], "text": one["text"], "phase": "waiting"} for one in _plan(run)}
+    phase = "provisioning"
+    for row in run[1:]:
+        step = steps.get(row.get("step", ""))
+        if step is not None:
+            step.update({key: row[key] for key in ("phase", "text", "seconds", "log") if key in row})
+        else:
+            phase = {"ended": "ready", "gave-up": "failed", "rebooting": "rebooting"}.get(row["phase"], phase)
+    return {"phase": phase, "steps": list(steps.values())}
+
+
+def _plan(run: list) -> list:
+    return run[0].get("plan", []) if run else []
+
+
+class Step:
+    """One step of a recipe: `right()` looks whether anything is to do, `act(say)` does it.
+
+    After `act`, `right` must be true, or the step has failed whatever the exit codes were. `reboot`
+    is True for a step whose effect needs the machine to start again.
+    """
+
+    def __init__(self, key, text, right, act, reboot=False) -> None:  # noqa: ANN001 - see the class
+        self.key = key
+        self.text = text
+        self.right = right
+        self.act = act
+        self.reboot = reboot

@@ -1,0 +1,85 @@
+"""What the guest says of itself: the fields of the laptop's GuestReport, as JSON."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import os
+import sys
+import time
+
+from . import commands, facts, ledger, paths, progress
+
+COUNTDOWNS = ("idle_stop_in_s", "cap_in_s", "spent", "read_at")
+AGAIN_AFTER_S = 30.0
+POLL_S = 0.2
+
+
+def report() -> dict:
+    """Return the report of this moment."""
+    config = paths.config()
+    told = progress.fold(progress.lines())
+    watched = paths.read_json(paths.state("report.json"), {})
+    if watched.get("boot") != paths.boot_id():
+        watched = {}
+    passed = max(0.0, time.monotonic() - watched.get("at", 0))
+    python = paths.read_json(paths.state("python.json"), {})
+    return dict(
+        told,
+        version=str(config.get("version") or ""),
+        python=str(python.get("version") or ""),
+        **_gpu(),
+        busy_because=watched.get("busy_because"),
+        idle_stop_in_s=_left(watched.get("idle_stop_in_s"), 0 if watched.get("busy_because") else passed),
+        cap_in_s=_left(watched.get("cap_in_s"), passed),
+        kept_until=_kept_until(),
+        spent=ledger.spent(config.get("price_per_hour")),
+        notice=watched.get("notice"),
+        read_at=_iso(paths.now()),
+    )
+
+
+def _left(seconds: "float | None", passed: float) -> "float | None":
+    return None if seconds is None else round(max(0.0, seconds - passed), 1)
+
+
+def _kept_until() -> "str | None":
+    from . import watch
+
+    return _iso(paths.read_json(paths.state("keep.json"), {})["wall"]) if watch.kept_for() else None
+
+
+def _iso(at: float) -> str:
+    return dt.datetime.fromtimestamp(at, dt.timezone.utc).isoformat(timespec="seconds")
+
+
+def _gpu() -> dict:
+    """Return driver and CUDA, asked once a boot and whenever the driver was not there yet."""
+    known = paths.read_json(paths.run("gpu.json"), {})
+    if not known.get("driver") and time.monotonic() - known.get("at", -60) > 10:  # noqa: PLR2004 - seconds
+        done = commands.ask(["nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader"], timeout=60)
+        driver = facts.driver_version(done.status, done.output)
+        cuda = facts.cuda_of_smi(commands.ask(["nvidia-smi"], timeout=60).output) if driver else None
+        known = {"driver": driver, "cuda": cuda, "at": time.monotonic()}
+        paths.write_json(paths.run("gpu.json"), known)
+    return {"driver": known.get("driver"), "cuda": known.get("cuda")}
+
+
+def follow(until_settled: bool) -> int:
+    """Print a report line now and whenever it changes, until the reader is gone (or it is settled)."""
+    parent = os.getppid()
+    last, said_at = None, 0.0
+    while os.getppid() == parent:
+        current = report()
+        steady = {key: value for key, value in current.items() if key not in COUNTDOWNS}
+        if steady != last or time.monotonic() - said_at > AGAIN_AFTER_S:
+            try:
+                print(json.dumps(current), flush=True)  # noqa: T201 - this is the answer
+            except OSError:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                return 0
+            last, said_at = steady, time.monotonic()
+        if until_settled and current["phase"] in ("ready", "failed"):
+            return 0
+        time.sleep(POLL_S)
+    return 0

@@ -1,0 +1,147 @@
+"""The verbs of `awsgpu-guest`: a few words in, JSON or lines out."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+
+from . import commands, hostkey, jupyter, kernels, paths, report, seed, services, watch
+
+
+def main(words: list) -> int:
+    """Run one verb; a failure is one sentence on stderr and status 1."""
+    known = _grammar().parse_args(words)
+    try:
+        return known.verb(known) or 0
+    except commands.Failed as exc:
+        print("awsgpu-guest: %s" % exc, file=sys.stderr)  # noqa: T201 - a command's answer
+        return 1
+
+
+def _grammar() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="awsgpu-guest")
+    verbs = parser.add_subparsers(required=True, dest="name")
+
+    def verb(name: str, does) -> argparse.ArgumentParser:  # noqa: ANN001 - a function of the parsed words
+        one = verbs.add_parser(name, help=(does.__doc__ or name).splitlines()[0])
+        one.set_defaults(verb=does)
+        return one
+
+    verb("boot", boot).add_argument("--early", action="store_true")
+    verb("provision", provision).add_argument("--here", action="store_true")
+    status = verb("status", show_status)
+    for option in ("--json", "--follow", "--until-settled"):
+        status.add_argument(option, action="store_true")
+    verb("hostkey", host_key).add_argument("act", choices=["offer", "confirm"])
+    verb("keep", keep).add_argument("hours", type=float)
+    logs = verb("logs", show_logs)
+    logs.add_argument("-f", dest="follow", action="store_true")
+    logs.add_argument("--source", choices=["guest", "jupyter"], default="guest")
+    verb("jupyter", show_jupyter).add_argument("--json", action="store_true")
+    verb("update", update)
+    verb("tick", tick)
+    verb("supervise", supervise)
+    return parser
+
+
+def boot(known: argparse.Namespace) -> None:
+    """Settle whose machine this is, arm the shutdown, start the services; at every boot, safely again."""
+    another = seed.boot(known.early)
+    kernels.tell_when_waiting()
+    backend = services.seam()
+    backend.install(_provisioning())
+    backend.install_boot([*_here(), "boot"])
+    if not known.early or (backend.starts_at_early_boot and not another):
+        backend.start("provision")
+
+
+def _here() -> list:
+    return [sys.executable, "-sE", paths.program("main.py")]
+
+
+def _provisioning() -> services.Service:
+    return services.Service("provision", [*_here(), "provision", "--here"], restart="abnormal")
+
+
+def provision(known: argparse.Namespace) -> int:
+    """Bring the machine to what is configured; as a service, so that the caller may leave."""
+    if known.here:
+        from . import run
+
+        return run.provision()
+    seed.arm(seed.cap_minutes(paths.config()))
+    kernels.tell_when_waiting()
+    backend = services.seam()
+    backend.install(_provisioning())
+    backend.install_boot([*_here(), "boot"])
+    backend.restart("provision")
+    return 0
+
+
+def show_status(known: argparse.Namespace) -> int:
+    """Print the report as JSON; with --follow again at each change."""
+    if known.follow:
+        return report.follow(known.until_settled)
+    seed.answer(report.report())
+    return 0
+
+
+def host_key(known: argparse.Namespace) -> None:
+    """Offer the instance's own host key, or confirm it and drop the others."""
+    seed.answer(hostkey.offer() if known.act == "offer" else hostkey.confirm())
+
+
+def keep(known: argparse.Namespace) -> None:
+    """Hold the idle stop off for HOURS."""
+    if not 0 <= known.hours <= 24 * 31:
+        raise commands.Failed("hours must be between 0 and 744")
+    watch.keep(known.hours)
+
+
+def show_logs(known: argparse.Namespace) -> None:
+    """Print the log of the provisioning, or of Jupyter."""
+    path = paths.log("jupyter" if known.source == "jupyter" else "provision")
+    print(commands.tail(path, lines=200), flush=True)  # noqa: T201 - a command's answer
+    parent = os.getppid()
+    place = os.path.getsize(path) if os.path.exists(path) else 0
+    while known.follow and os.getppid() == parent:
+        size = os.path.getsize(path) if os.path.exists(path) else 0
+        if size > place:
+            with open(path, "rb") as stream:
+                stream.seek(place)
+                sys.stdout.write(stream.read(size - place).decode("utf-8", "replace"))
+            sys.stdout.flush()
+        place = size
+        time.sleep(0.2)
+
+
+def show_jupyter(known: argparse.Namespace) -> None:
+    """Print port, token and place of our Jupyter server."""
+    del known
+    record = jupyter.server()
+    if not record:
+        raise commands.Failed("Jupyter does not answer:\n" + commands.tail(paths.log(jupyter.NAME)))
+    keys = ("port", "token", "base_url", "root_dir", "pid")
+    seed.answer({key: record.get(key) for key in keys})
+
+
+def update(known: argparse.Namespace) -> None:
+    """Take a newer program, its configuration and its data as a tar on stdin."""
+    del known
+    seed.update()
+
+
+def tick(known: argparse.Namespace) -> int:
+    """Look once, as the watchdog."""
+    del known
+    return watch.tick()
+
+
+def supervise(known: argparse.Namespace) -> int:
+    """Be the supervisor's daemon."""
+    del known
+    from . import daemon
+
+    return daemon.supervise()

@@ -1,0 +1,113 @@
+"""The watchdog: one tick looks, judges, writes the report, and shuts the machine down when it is time."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+
+from . import commands, idle, ledger, paths, samples, seed, services
+from .identity import metadata
+from .progress import Step
+
+NAME = "watch"
+EVERY_S = 60
+SPOT_EVERY_S = 15
+"""A spot instance is told two minutes before its end; it is asked four times a minute."""
+
+
+def steps(config: dict) -> list:
+    """Return the step that starts the watchdog."""
+
+    def right() -> bool:
+        backend = services.seam()
+        return not backend.install(service(config)) and backend.running(NAME)
+
+    def start(say) -> None:  # noqa: ANN001 - takes a sentence
+        del say
+        backend = services.seam()
+        backend.install(service(config))
+        backend.restart(NAME)
+        deadline = time.monotonic() + 10
+        while not backend.running(NAME) and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+    return [Step("watch", "Starting the watchdog", right, start)]
+
+
+def service(config: dict) -> services.Service:
+    """Return the timed service."""
+    every = int(config.get("tick_seconds") or (SPOT_EVERY_S if is_spot() else EVERY_S))
+    return services.Service(NAME, [sys.executable, "-sE", paths.program("main.py"), "tick"], every=every)
+
+
+def is_spot() -> bool:
+    """Whether this is a spot instance; asked once a boot."""
+    record = paths.read_json(paths.run("spot.json"), {})
+    if not record:
+        record = {"spot": metadata("meta-data/instance-life-cycle") == "spot"}
+        paths.write_json(paths.run("spot.json"), record)
+    return bool(record["spot"])
+
+
+def tick() -> int:
+    """Look once. Whatever goes wrong with looking, the cap is kept."""
+    config = paths.config()
+    kept = paths.read_json(paths.run("watch.json"), {})
+    every = service(config).every or EVERY_S
+    try:
+        sample, look = samples.sample(kept.get("look", {}), every)
+    except Exception as exc:  # a broken look must not keep a machine running
+        print("awsgpu: could not look: %r" % exc, file=sys.stderr)  # noqa: T201 - the service's log
+        sample, look = idle.Sample(time.monotonic(), [], 0, 0, "", 0, 0, not kept), {}
+    memory = idle.Memory(*kept.get("memory", (sample.at, 0.0)))
+    ledger.update()
+    verdict = idle.judge(sample, memory, limits(config), ledger.uptime(), kept_for())
+    notice = spot_notice() or verdict.notice
+    if notice and not kept.get("notice"):
+        commands.ask(["wall", notice])
+    paths.write_json(paths.run("watch.json"), {"look": look, "memory": list(verdict.memory), "notice": notice})
+    report = {key: getattr(verdict, key) for key in ("busy_because", "idle_stop_in_s", "cap_in_s")}
+    paths.write_json(
+        paths.state("report.json"), dict(report, notice=notice, at=sample.at, boot=paths.boot_id(), stop=verdict.stop)
+    )
+    if verdict.stop:
+        print("awsgpu: stopping: " + verdict.stop)  # noqa: T201 - the service's log
+        commands.ask(["shutdown", "-h", "now"], timeout=60)
+    return 0
+
+
+def limits(config: dict) -> idle.Limits:
+    """Return the limits a configuration sets."""
+    minutes, cap = config.get("idle_stop_minutes"), seed.cap_minutes(config)
+    return idle.Limits(float(minutes) * 60 if minutes else None, cap * 60.0 if cap else None)
+
+
+def kept_for() -> float:
+    """Return how many seconds a hold on the idle stop still lasts."""
+    record = paths.read_json(paths.state("keep.json"), {})
+    return max(0.0, record.get("until", 0) - time.monotonic()) if record.get("boot") == paths.boot_id() else 0.0
+
+
+def keep(hours: float) -> None:
+    """Hold the idle stop off for `hours` from now (0 takes a hold back); the cap stands."""
+    until = time.monotonic() + hours * 3600
+    paths.write_json(
+        paths.state("keep.json"), {"until": until, "boot": paths.boot_id(), "wall": paths.now() + hours * 3600}
+    )
+    tick()
+
+
+def spot_notice() -> "str | None":
+    """Return word of the end AWS has set a spot instance."""
+    if not is_spot():
+        return None
+    text = metadata("meta-data/spot/instance-action")
+    try:
+        action = json.loads(text)
+    except ValueError:
+        return None
+    return "AWS takes this spot instance back (%s) at %s." % (
+        action.get("action", "stop"),
+        action.get("time", "any moment"),
+    )

@@ -1,0 +1,144 @@
+"""The guest program, asked and followed from the laptop over one verified SSH connection."""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+from jupyter_awsgpu.errors import ProvisioningFailed, RemoteCommandFailed
+from jupyter_awsgpu.model import GuestReport, GuestStep
+from jupyter_awsgpu.remote.text import clean, document, number
+from jupyter_awsgpu.remote.user_data import GuestConfig, upload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from jupyter_awsgpu.host import Host
+
+Phase = Literal["provisioning", "ready", "failed", "rebooting"]
+StepPhase = Literal["waiting", "running", "done", "skipped", "failed"]
+_PHASES: dict[str, Phase] = {phase: phase for phase in get_args(Phase)}
+_STEP_PHASES: dict[str, StepPhase] = {phase: phase for phase in get_args(StepPhase)}
+
+COMMAND = "awsgpu-guest"
+GUEST_WITHIN_S = 300.0
+"""How long cloud-init may take, after SSH answers, until the guest's command is there."""
+
+RETRY_S = 0.2
+STEPS_AT_MOST = 100
+LOG_LIMIT = 4000
+
+
+def read_report(host: Host) -> GuestReport:
+    """Return the guest's report of this moment. Raises RemoteCommandFailed where no guest answers."""
+    return report_from(_status(host))
+
+
+def follow_progress(host: Host, on_step: Callable[[GuestStep], None]) -> GuestReport:
+    """Follow the provisioning until it is ready, calling `on_step` at each change of a step.
+
+    Brings the rest of the program first where only its seed is there. Raises ProvisioningFailed with
+    the step and its log's last lines. A reboot in between ends the connection: the caller reconnects.
+    """
+    _bring_program(host)
+    seen: dict[str, tuple[str, str]] = {}
+    report = GuestReport(phase="provisioning")
+    for line in host.follow([COMMAND, "status", "--json", "--follow", "--until-settled"], sudo=True):
+        report = report_from(document(line))
+        for step in report.steps:
+            if seen.get(step.key) != (step.phase, step.text):
+                seen[step.key] = (step.phase, step.text)
+                on_step(step)
+    if report.phase == "failed":
+        raise _failure(report)
+    return report
+
+
+def watch_reports(host: Host, on_report: Callable[[GuestReport], None]) -> None:
+    """Call `on_report` with the report now and at each change; returns when the connection ends."""
+    for line in host.follow([COMMAND, "status", "--json", "--follow"], sudo=True):
+        found = document(line)
+        if found:
+            on_report(report_from(found))
+
+
+def provision(host: Host, config: GuestConfig | None = None, extra: Mapping[str, str] | None = None) -> None:
+    """Bring this package's guest program (and `config`, and files for /etc/awsgpu) and run it; returns at once."""
+    host.run([COMMAND, "update"], stdin=upload(config, dict(extra or {})), sudo=True)
+    host.run([COMMAND, "provision"], sudo=True)
+
+
+def keep(host: Host, hours: float) -> None:
+    """Hold the instance's idle stop off for `hours` from now; 0 takes a hold back."""
+    host.run([COMMAND, "keep", f"{hours:g}"], sudo=True)
+
+
+def logs(host: Host, source: str = "guest", *, follow: bool = False) -> Iterator[str]:
+    """Yield the lines of the guest's provisioning log, or of Jupyter's."""
+    for line in host.follow([COMMAND, "logs", "--source", source, *(["-f"] if follow else [])], sudo=True):
+        yield clean(line)
+
+
+def report_from(found: Mapping[str, Any]) -> GuestReport:
+    """Return the report in an instance's answer: pure; what has another type or size than it should is left out."""
+    steps = found.get("steps")
+    rows = steps[:STEPS_AT_MOST] if isinstance(steps, list) else []
+    return GuestReport(
+        phase=_PHASES.get(clean(found.get("phase"), 20), "provisioning"),
+        steps=tuple(_step(row) for row in rows if isinstance(row, dict)),
+        version=clean(found.get("version"), 40),
+        python=clean(found.get("python"), 40),
+        driver=clean(found.get("driver"), 40) or None,
+        cuda=clean(found.get("cuda"), 40) or None,
+        busy_because=clean(found.get("busy_because"), 200) or None,
+        idle_stop_in_s=number(found.get("idle_stop_in_s")),
+        cap_in_s=number(found.get("cap_in_s")),
+        kept_until=_moment(found.get("kept_until")),
+        spent=number(found.get("spent")),
+        notice=clean(found.get("notice"), 200) or None,
+        read_at=_moment(found.get("read_at")),
+    )
+
+
+def _step(row: Mapping[str, Any]) -> GuestStep:
+    return GuestStep(
+        key=clean(row.get("key"), 40),
+        text=clean(row.get("text"), 200),
+        phase=_STEP_PHASES.get(clean(row.get("phase"), 20), "waiting"),
+        seconds=number(row.get("seconds")),
+        log=clean(row.get("log"), LOG_LIMIT),
+    )
+
+
+def _moment(value: object) -> datetime | None:
+    try:
+        return datetime.fromisoformat(clean(value, 40)).astimezone()
+    except (ValueError, OverflowError):
+        return None
+
+
+def _status(host: Host) -> dict[str, Any]:
+    return document(host.run([COMMAND, "status", "--json"], sudo=True).stdout)
+
+
+def _bring_program(host: Host) -> None:
+    """Wait until cloud-init has put the seed there, and bring what is missing."""
+    deadline = time.monotonic() + GUEST_WITHIN_S
+    while True:
+        try:
+            found = _status(host)
+        except RemoteCommandFailed:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(RETRY_S)
+            continue
+        if found.get("program") == "seed":
+            provision(host)
+        return
+
+
+def _failure(report: GuestReport) -> ProvisioningFailed:
+    failed = next((step for step in report.steps if step.phase == "failed"), None)
+    log = failed.log if failed else "no step says why"
+    return ProvisioningFailed(step=failed.text if failed else "provisioning", log=log)
