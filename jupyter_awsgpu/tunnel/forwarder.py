@@ -126,7 +126,7 @@ class _Handler(sshtunnel._ForwardHandler):  # type: ignore[misc] # noqa: SLF001 
         host, channel = opened
         relay = Relay(self.request, channel, lambda: host.liveness.round_trip_s)
         if not self.link.add(relay, host):
-            relay.abort()
+            reset(self.request)
             return
         try:
             delivery_of(channel).deliver_to(self.request, report_from=channel.in_window_threshold)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import struct
 import threading
@@ -18,8 +19,9 @@ if TYPE_CHECKING:
 READ_AT_ONCE = 256 * 1024
 """Bytes taken from the local client at once."""
 
-_RESET = struct.pack("ii", 1, 0)  # SO_LINGER on, 0 s: close sends RST
-_RESET_WINDOWS = struct.pack("hh", 1, 0)
+_NOW = getattr(socket, "MSG_DONTWAIT", None)  # not on Windows
+
+_RESET = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)  # SO_LINGER on, 0 s: close sends RST
 
 
 class Relay:
@@ -35,47 +37,68 @@ class Relay:
         self._window = GrowingWindow(channel, round_trip_s)
 
     def run(self) -> None:
-        """Carry until the end; afterwards the channel is closed, and the socket is the caller's to close."""
+        """Carry until the end; a client whose answer was cut is reset, so that half of it cannot look whole."""
         down = threading.Thread(target=self._down, name="relay-down", daemon=True)
-        down.start()
+        buffer = memoryview(bytearray(READ_AT_ONCE))
         try:
-            self._up()
+            self._send_early(buffer)
+            down.start()
+            self._up(buffer)
         except OSError:  # the client cut the connection, or the channel has gone
             self._channel.close()
-        down.join()
+        if down.ident is not None:
+            down.join()
+        self._channel.close()
+        if not self._channel.eof_received:
+            reset(self._client)
 
-    def _up(self) -> None:
-        buffer = memoryview(bytearray(READ_AT_ONCE))
+    def _send_early(self, buffer: memoryview) -> None:
+        """Send a request that is there already, before another thread is started: a tenth of a millisecond."""
+        if _NOW is None:
+            return
+        with suppress(BlockingIOError):
+            if count := self._client.recv_into(buffer, READ_AT_ONCE, _NOW):
+                self._send(buffer[:count])
+
+    def _up(self, buffer: memoryview) -> None:
         while count := self._client.recv_into(buffer):
-            rest = buffer[:count]
-            while rest:
-                rest = rest[self._channel.send(rest) :]  # type: ignore[arg-type] # any buffer
+            self._send(buffer[:count])
         self._channel.shutdown_write()
+
+    def _send(self, data: memoryview) -> None:
+        while data:
+            data = data[self._channel.send(data) :]  # type: ignore[arg-type] # any buffer
 
     def _down(self) -> None:
         try:
             while count := len(self._channel.recv(READ_AT_ONCE)):
                 self._window.delivered(count)
-            if not self._channel.closed:
+            if self._channel.eof_received:
                 self._client.shutdown(socket.SHUT_WR)
                 self._channel.status_event.wait()  # the channel's close
         except OSError:
             pass
         self._channel.close()
-        with suppress(OSError):
-            self._client.shutdown(socket.SHUT_RDWR)  # wakes the other direction
+        _wake(self._client)
 
     def abort(self) -> None:
-        """End at once, and let the client see a reset: a cut answer must not look complete."""
-        reset(self._client)
+        """End at once: both directions wake up and find the connection gone."""
+        with suppress(OSError):
+            self._client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        _wake(self._client)
+
+
+def _wake(client: socket.socket) -> None:
+    """End a read that another thread waits in."""
+    with suppress(OSError):
+        if os.name == "nt":  # there only closing does it
+            client.close()
+        else:
+            client.shutdown(socket.SHUT_RD)
 
 
 def reset(client: socket.socket) -> None:
     """Close a connection so that the other side reads an error instead of an end."""
-    import os
-
     with suppress(OSError):
-        linger = _RESET_WINDOWS if os.name == "nt" else _RESET
-        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
-    with suppress(OSError):
-        client.shutdown(socket.SHUT_RD)  # wakes a thread that reads; the close itself sends the reset
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+    client.close()

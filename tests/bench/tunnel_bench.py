@@ -21,18 +21,19 @@ import time
 from contextlib import closing, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TextIO
 
 import psutil
-
-TESTS = Path(__file__).parents[1]
-sys.path[:0] = [str(TESTS / "system" / "host"), str(TESTS / "system" / "tunnel")]
-
-from private_sshd import PrivateSshd, free_port
-from web import get, get_over
 
 from jupyter_awsgpu.model import Endpoint, Instance, InstanceState
 from jupyter_awsgpu.records import Pins
 from jupyter_awsgpu.tunnel import Tunnels
+
+TESTS = Path(__file__).parents[1]
+sys.path[:0] = [str(TESTS / "system" / "host"), str(TESTS / "system" / "tunnel")]
+
+from private_sshd import PrivateSshd, free_port  # noqa: E402 - they live with the system tests
+from small_web import get, get_over  # noqa: E402
 
 MIB = 1 << 20
 LAUNCH = "l-00000000000000bb"
@@ -61,8 +62,22 @@ class SshForward:
         self.port = free_port()
         known = sshd.folder / "known_hosts"
         known.write_text(f"bench {sshd.host_keys['ecdsa']}\n")
-        options = ["StrictHostKeyChecking=yes", f"UserKnownHostsFile={known}", "HostKeyAlias=bench", "IdentitiesOnly=yes"]
-        argv = ["ssh", "-F", "none", "-N", "-L", f"127.0.0.1:{self.port}:127.0.0.1:{target}", "-i", str(sshd.client_key)]
+        options = [
+            "StrictHostKeyChecking=yes",
+            f"UserKnownHostsFile={known}",
+            "HostKeyAlias=bench",
+            "IdentitiesOnly=yes",
+        ]
+        argv = [
+            "ssh",
+            "-F",
+            "none",
+            "-N",
+            "-L",
+            f"127.0.0.1:{self.port}:127.0.0.1:{target}",
+            "-i",
+            str(sshd.client_key),
+        ]
         argv += [part for option in options for part in ("-o", option)]
         self._process = subprocess.Popen([*argv, "-p", str(port), "root@127.0.0.1"], stdin=subprocess.DEVNULL)
         self.pid = self._process.pid
@@ -252,7 +267,7 @@ def bench(rounds: int, scale: float, returns: int) -> dict[str, object]:
                 order = (0, 1) if index % 2 else (1, 0)
                 for which in order:
                     figures[contenders[which].name].append(measure(near[which], far[which], scale))
-                print(f"round {index + 1} of {rounds}", file=sys.stderr)
+                _say(f"round {index + 1} of {rounds}", sys.stderr)
             for one in near + far:
                 one.close()
             back = returning(sshd, target, returns) if returns else []
@@ -293,12 +308,12 @@ def summary(figures: dict[str, list[dict[str, float]]], back: list[float]) -> di
 
 def show(result: dict[str, object]) -> None:
     """Print the table."""
-    print(f"{'':18}{'ssh -L':>10}{'ours':>10}{'ratio':>8}   asked")
+    _say(f"{'':18}{'ssh -L':>10}{'ours':>10}{'ratio':>8}   asked")
     for key, row in result["rows"].items():  # type: ignore[attr-defined]
         ratio = f"{row['ratio']:8.2f}" if row["ratio"] is not None else " " * 8
-        print(f"{key:18}{row['ssh -L']:10.2f}{row['ours']:10.2f}{ratio}   {_verdict(key, row['ratio'])}")
+        _say(f"{key:18}{row['ssh -L']:10.2f}{row['ours']:10.2f}{ratio}   {_verdict(key, row['ratio'])}")
     if back := result["back after the peer returns, s"]:
-        print(f"back after the peer returns: {back}   must <= 2 s, aim <= 1 s")  # noqa: T201
+        _say(f"back after the peer returns: {back}   must <= 2 s, aim <= 1 s")
 
 
 def _verdict(key: str, ratio: float | None) -> str:
@@ -307,6 +322,10 @@ def _verdict(key: str, ratio: float | None) -> str:
     way, must, aim = MUST[key]
     met = [(ratio >= bound) if way == ">=" else (ratio <= bound) for bound in (must, aim)]
     return f"{way} {must:g} {'met' if met[0] else 'MISSED'}, aim {aim:g} {'met' if met[1] else 'not met'}"
+
+
+def _say(text: str, stream: TextIO | None = None) -> None:
+    print(text, file=stream or sys.stdout, flush=True)
 
 
 def main() -> int:

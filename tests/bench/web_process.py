@@ -7,7 +7,7 @@ import threading
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "system" / "tunnel"))
-from web import Web
+from small_web import Web
 
 if __name__ == "__main__":
     print(Web().port, flush=True)  # noqa: T201 - its answer

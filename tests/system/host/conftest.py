@@ -2,19 +2,14 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
+from private_sshd import LAUNCH, SSHD, PrivateSshd
 
 from jupyter_awsgpu.host import Hosts
 from jupyter_awsgpu.model import Endpoint
 from jupyter_awsgpu.records import KeyStore, Pins
-
-sys.path.insert(0, str(Path(__file__).parent))
-from private_sshd import SSHD, PrivateSshd
-
-LAUNCH = "l-00000000000000aa"
 
 
 @pytest.fixture

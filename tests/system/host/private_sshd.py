@@ -12,6 +12,9 @@ from pathlib import Path
 
 import psutil
 
+LAUNCH = "l-00000000000000aa"
+"""The launch id under which its host key is pinned."""
+
 SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
 
 

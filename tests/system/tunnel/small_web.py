@@ -53,6 +53,8 @@ class Web:
                     sock.sendall(HELLO)
 
     def close(self) -> None:
+        with suppress(OSError):
+            self.listener.shutdown(socket.SHUT_RDWR)  # a blocked accept holds a socket open
         self.listener.close()
 
 

@@ -8,7 +8,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from conftest import LAUNCH
+from private_sshd import LAUNCH
 
 from jupyter_awsgpu.errors import (
     HostKeyUnknown,

@@ -1,0 +1,173 @@
+"""What may happen to a tunnel in a long day, on a real sshd, and that no hand is needed."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import threading
+import time
+
+import psutil
+import pytest
+from small_web import get, get_until_it_answers
+from tunnel_case import ID, LAUNCH, PrivateSshd
+
+from jupyter_awsgpu.errors import TunnelLost
+
+pytestmark = pytest.mark.system
+
+
+def test_the_peer_killed_and_back_is_reached_on_the_same_port(bench):
+    """Back within 2 s of the peer's return; short of that AWS is not asked anything."""
+    port = bench.open().local_port
+    bench.sshd.kill()
+    bench.wait_for("lost", 2)
+    time.sleep(0.5)
+    bench.sshd.start()
+    assert get_until_it_answers(port, 10) < 2
+    assert bench.wait_for("up", 2).local_port == port
+    assert bench.times_located() == 0
+
+
+def test_a_connection_made_meanwhile_waits_for_the_link(bench, ask):
+    """A page reloaded while the link is down is late, not refused."""
+    port = bench.open().local_port
+    bench.sshd.kill()
+    bench.wait_for("lost", 2)
+    threading.Timer(1.5, bench.sshd.start).start()
+    began = time.monotonic()
+    assert ask(port) == b"hi"
+    assert 1 < time.monotonic() - began < 5
+
+
+def test_an_answer_that_was_cut_is_reset_not_ended(bench):
+    """Half a file must not look like a whole one."""
+    port = bench.open().local_port
+    with socket.create_connection(("127.0.0.1", port)) as sock:
+        sock.sendall(b"GET /size/500000000 HTTP/1.1\r\n\r\n")
+        sock.recv(1000)
+        bench.sshd.kill()
+        with pytest.raises(ConnectionResetError):
+            _read_to_the_end(sock)
+    bench.sshd.start()
+
+
+def test_a_frozen_peer_is_noticed_and_recovered_from(bench):
+    """15 s at most until the link counts as lost; back when the peer thaws."""
+    port = bench.open().local_port
+    bench.sshd.freeze()
+    began = time.monotonic()
+    bench.wait_for("lost", 15)
+    assert 5 < time.monotonic() - began < 15
+    bench.sshd.thaw()
+    assert get_until_it_answers(port, 20) < 5
+
+
+def test_the_process_itself_killed_comes_back_on_the_same_port(bench):
+    """Its guard starts it again; nobody has to."""
+    first = bench.open()
+    psutil.Process(first.pid).kill()
+    assert get_until_it_answers(first.local_port, 15) < 5
+    second = bench.wait_for("up", 5)
+    assert second.pid != first.pid
+    assert second.local_port == first.local_port
+
+
+def test_another_host_key_at_reconnect_ends_it(bench):
+    """Somebody else at the instance's own address: given up for good, and said; the port is closed."""
+    tunnel = bench.open()
+    bench.sshd.kill()
+    bench.sshd.new_host_key("ecdsa")
+    bench.sshd.start()
+    gave_up = bench.wait_for("gave-up", 10)
+    assert "host key" in gave_up.reason
+    _until_gone(tunnel.pid)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", tunnel.local_port))
+    with pytest.raises(TunnelLost, match="host key"):
+        bench.open(local_port=tunnel.local_port)
+
+
+def test_a_new_address_is_asked_for_and_used(bench):
+    """Stopped and started, the instance answers elsewhere: same local port, another connection."""
+    port = bench.open().local_port
+    bench.move_sshd("127.0.0.3")
+    assert get_until_it_answers(port, 15) < 6
+    assert bench.times_located() >= 1
+
+
+def test_another_host_at_the_old_address_is_not_the_end(bench, tmp_path):
+    """The old address is another customer's by now: AWS says where ours is, and the tunnel goes there."""
+    port, old = bench.open().local_port, bench.sshd.port
+    bench.move_sshd("127.0.0.3")
+    stranger = PrivateSshd(tmp_path / "stranger", port=old).start()
+    try:
+        assert get_until_it_answers(port, 15) < 8
+    finally:
+        stranger.kill()
+
+
+def test_an_instance_that_has_ended_ends_its_tunnel(bench):
+    """AWS says terminated: the process goes, and the record says why."""
+    tunnel = bench.open()
+    bench.locate_at("gone")
+    bench.sshd.kill()
+    assert "terminated" in bench.wait_for("gave-up", 10).reason
+    _until_gone(tunnel.pid)
+
+
+def test_a_key_that_is_refused_for_good_ends_it(bench):
+    """One refusal may be a host in the middle of its boot; several seconds of them are an answer."""
+    tunnel = bench.open()
+    keys = bench.sshd.folder / "authorized_keys"
+    keys.write_text("")
+    bench.sshd.kill_sessions()
+    assert "does not accept the key" in bench.wait_for("gave-up", 25).reason
+    _until_gone(tunnel.pid)
+
+
+def test_a_deleted_record_ends_the_process(bench):
+    """Nobody could find it any more."""
+    tunnel = bench.open()
+    (bench.root / "tunnels" / f"{ID}.json").unlink()
+    _until_gone(tunnel.pid)
+
+
+def test_a_tunnel_that_cannot_come_up_says_why(bench):
+    """The reason is the cause's own sentence."""
+    bench.pins.forget(LAUNCH)
+    with pytest.raises(TunnelLost, match="does not know the host key"):
+        bench.open()
+
+
+def test_an_hour_without_a_network_needs_no_hand(bench):
+    """However long it lasts (here: some seconds of refusals), the attempts go on."""
+    port = bench.open().local_port
+    bench.sshd.kill()
+    time.sleep(8)
+    assert bench.tunnel().phase == "lost"
+    assert bench.times_located() >= 1
+    bench.sshd.start()
+    assert get_until_it_answers(port, 10) < 2
+
+
+def test_a_kept_alive_client_reconnects_by_itself(bench, ask):
+    """A browser-like client that asks again gets its answer through ten cuts in a row."""
+    port = bench.open().local_port
+    for _ in range(10):
+        bench.sshd.kill_sessions()
+        with contextlib.suppress(ConnectionError):
+            get(port)
+        assert ask(port) == b"hi"
+
+
+def _read_to_the_end(sock):
+    while sock.recv(1 << 20):
+        pass
+
+
+def _until_gone(pid: int) -> None:
+    deadline = time.monotonic() + 5
+    while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
