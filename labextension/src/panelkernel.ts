@@ -11,7 +11,7 @@ const LISTEN = 'import jupyter_awsgpu.surfaces.panel.channel as _awsgpu; _awsgpu
 
 export class PanelKernel implements IPanelKernel {
   constructor(
-    services: ServiceManager.IManager,
+    private readonly services: ServiceManager.IManager,
     private readonly kernelName: () => string,
     private readonly language: () => string
   ) {
@@ -71,7 +71,8 @@ export class PanelKernel implements IPanelKernel {
 
   private async begin(): Promise<void> {
     this.set('starting');
-    const name = this.kernelName();
+    await this.services.kernelspecs.ready;
+    const name = this.kernelName() || this.services.kernelspecs.specs?.default;
     this.context.kernelPreference = { ...this.context.kernelPreference, ...(name ? { name } : {}) };
     await this.context.initialize();
     await this.context.ready;

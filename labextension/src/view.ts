@@ -10,13 +10,15 @@ import { makeManager, makeView } from './manager';
 import { Notice } from './notice';
 import type { IPanelKernel } from './tokens';
 
+const SHOW = 'from jupyter_awsgpu.surfaces.panel import shared as _awsgpu_shared; _awsgpu_shared';
 const INSTALL = '%pip install --quiet jupyter-awsgpu';
 
 export class PanelView extends Panel {
   constructor(
     private readonly panelKernel: IPanelKernel,
     private readonly rendermime: IRenderMimeRegistry,
-    private readonly trans: TranslationBundle
+    private readonly trans: TranslationBundle,
+    private readonly language: string
   ) {
     super();
     this.addClass('awsgpu-Sidebar');
@@ -56,13 +58,13 @@ export class PanelView extends Panel {
   /** Show the panel that lives in this kernel; renders are queued, so that two never race. */
   private async render(kernel: Kernel.IKernelConnection): Promise<void> {
     try {
-      const answer = await ask(kernel, 'from jupyter_awsgpu.surfaces.panel import shared as _p; _p()');
+      this.manager?.dispose();
+      this.manager = await makeManager(kernel, this.rendermime); // before there are widgets to hear of
+      const answer = await ask(kernel, `${SHOW}(${JSON.stringify(this.language)})`);
       if (answer.error !== null) {
         this.refuse(answer.error);
         return;
       }
-      this.manager?.dispose();
-      this.manager = await makeManager(kernel, this.rendermime);
       const widget = await makeView(this.manager, answer.modelId ?? '');
       this.empty();
       this.addWidget(widget);

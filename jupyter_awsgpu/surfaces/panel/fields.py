@@ -41,12 +41,16 @@ class Fields:
         self.idle = w.Dropdown(description=tr("Idle stop"), options=_idle(idle, tr), value=idle)
         self.cap = w.Dropdown(description=tr("Cap"), options=_caps(cap, tr), value=cap)
         self._settings = settings
+        for field in (self.gpu, self.type, self.region, self.image, self.spot):
+            field.add_class("awsgpu-wide")
+        for field in (self.name, self.disk, self.idle, self.cap):
+            field.add_class("awsgpu-half")
 
     @property
     def all(self) -> tuple[w.Widget, ...]:
         """The widgets in the order in which one fills them in."""
         first = (self.gpu, self.type, self.region, self.image, self.name)
-        return (*first, self.disk, self.spot, self.idle, self.cap)
+        return (*first, self.disk, self.idle, self.cap, self.spot)
 
     @property
     def region_here(self) -> str | None:
@@ -118,9 +122,9 @@ def _markets(tr: Callable[[str], str]) -> Options:
 
 def _idle(usual: int, tr: Callable[[str], str]) -> tuple[tuple[str, int], ...]:
     known = sorted({*IDLE_CHOICES, usual} - {0})
-    return (*((tr("after {n} idle min").format(n=n), n) for n in known), (tr("never"), 0))
+    return (*((tr("{n} min").format(n=n), n) for n in known), (tr("never"), 0))
 
 
 def _caps(usual: float, tr: Callable[[str], str]) -> tuple[tuple[str, float], ...]:
     known = sorted({*CAP_CHOICES, usual} - {0.0})
-    return (*((tr("stops after {n} h").format(n=f"{n:g}"), n) for n in known), (tr("none"), 0.0))
+    return (*((tr("{n} h").format(n=f"{n:g}"), n) for n in known), (tr("none"), 0.0))

@@ -98,7 +98,7 @@ class Instances(Column):
         return list(self._newcomers.values())
 
     def _show_empty(self, snapshot: Snapshot, *, some: bool) -> None:
-        text = self._tr("No instances. Choose one above.") if snapshot.asked else self._tr("Asking AWS…")
+        text = self._tr("No instances yet. Choose one below.") if snapshot.asked else self._tr("Asking AWS…")
         if snapshot.refusal is not None:
             text = ""
         value = "" if some else f'<p class="awsgpu-note" role="status">{escape(text)}</p>'

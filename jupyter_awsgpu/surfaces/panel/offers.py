@@ -44,7 +44,7 @@ def type_options(offers: Sequence[Offer], model: str, tr: Callable[[str], str]) 
             continue
         gpu = f" · {itype.gpu}, {gigabytes(itype.gpu.memory_mib)}" if itype.gpu else ""
         retired = f" · {tr('retired')}" if itype.retired else ""
-        found.append((f"{itype.name}{gpu}{_price(one)}{retired}", itype.name))
+        found.append((f"{itype.name}{_price(one)}{gpu}{retired}", itype.name))
     return tuple(found)
 
 

@@ -13,7 +13,7 @@ from jupyter_awsgpu.surfaces.render.sheet import money
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jupyter_awsgpu.model import Plan, Wishes
+    from jupyter_awsgpu.model import Check, Plan, Wishes
 
     Ask = Callable[[Wishes], Plan]
     Show = Callable[["Plan | AwsGpuError"], None]
@@ -61,15 +61,19 @@ class Preflight:
 
 def draw(plan: Plan, tr: Callable[[str], str]) -> str:
     """Return the checks as a list, then what the launch costs beside the hour; all escaped."""
-    rows = []
-    for check in plan.checks:
-        mark, tone = _MARKS[check.ok]
-        said = {True: tr("yes"), False: tr("no"), None: tr("not known")}[check.ok]
-        rows.append(
-            f'<li><span class="awsgpu-mark {tone}" role="img" aria-label="{escape(said)}">{mark}</span>'
-            f"<span><b>{escape(tr(check.label))}</b> {escape(check.detail)}</span></li>"
-        )
-    return f'<ul class="awsgpu-checks">{"".join(rows)}</ul><p class="awsgpu-note">{escape(costs(plan, tr))}</p>'
+    rows = "".join(_row(check, tr) for check in plan.checks)
+    return f'<ul class="awsgpu-checks">{rows}</ul><p class="awsgpu-note">{escape(costs(plan, tr))}</p>'
+
+
+def _row(check: Check, tr: Callable[[str], str]) -> str:
+    mark, tone = _MARKS[check.ok]
+    said = {True: tr("yes"), False: tr("no"), None: tr("not known")}[check.ok]
+    kind = "" if check.ok is True else ' class="awsgpu-whole"'
+    detail = escape(check.detail, quote=True)
+    return (
+        f'<li{kind}><span class="awsgpu-mark {tone}" role="img" aria-label="{escape(said)}">{mark}</span>'
+        f'<span title="{detail}"><b>{escape(tr(check.label))}</b> {detail}</span></li>'
+    )
 
 
 def costs(plan: Plan, tr: Callable[[str], str]) -> str:
@@ -88,5 +92,6 @@ def button_label(plan: Plan | None, tr: Callable[[str], str]) -> str:
     if plan is None:
         return tr("Launch")
     price = plan.spot_price if plan.wishes.spot != "no" and plan.spot_price else plan.price
-    label = tr("Launch · {price}").format(price=price) if price else tr("Launch")
-    return f"{label} · {tr('SIMULATED')}" if plan.demo else label
+    if price is None:
+        return tr("Launch")
+    return tr("Launch · {price}").format(price=money(price.per_hour, price.currency, unit="/h"))

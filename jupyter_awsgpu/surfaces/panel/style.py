@@ -12,9 +12,17 @@ SHEET = """<style>
 .awsgpu-panel .awsgpu-simulated{background:#5e35b1;color:#fff;border-radius:5px;padding:5px 9px;font-size:12px}
 .awsgpu-panel .awsgpu-badge{background:#5e35b1;color:#fff;font-size:10px;font-weight:700;letter-spacing:.08em;
 padding:1px 8px;border-radius:9px}
-.awsgpu-panel .awsgpu-form .widget-dropdown,.awsgpu-panel .awsgpu-form .widget-text{width:auto}
-.awsgpu-panel .awsgpu-form .widget-label{width:74px;min-width:74px;text-align:left;color:var(--jp-ui-font-color1)}
-.awsgpu-panel .awsgpu-launch{width:auto;min-width:60%;font-weight:600;margin:6px 0}
+.awsgpu-panel .awsgpu-form{display:grid;grid-template-columns:1fr 1fr;gap:2px 8px}
+.awsgpu-panel .awsgpu-form>*{grid-column:1/-1;min-width:0;margin:0}
+.awsgpu-panel .awsgpu-form>.awsgpu-half{grid-column:auto}
+.awsgpu-panel .awsgpu-form .widget-inline-hbox{width:auto;height:auto;flex-direction:column;align-items:stretch}
+.awsgpu-panel .awsgpu-form .widget-label{width:auto;text-align:left;height:17px;line-height:17px;font-size:11.5px;
+color:var(--jp-ui-font-color1);margin:0}
+.awsgpu-panel .awsgpu-form select,.awsgpu-panel .awsgpu-form input{flex:none;width:100%;height:26px;
+box-sizing:border-box}
+.awsgpu-panel .awsgpu-launch{width:100%;font-weight:600;margin:8px 0 4px;height:32px;font-size:14px}
+.awsgpu-panel.awsgpu-demo .awsgpu-launch,.awsgpu-panel.awsgpu-demo .awsgpu-switch .mod-active{background:#5e35b1;
+color:#fff}
 .awsgpu-panel .awsgpu-card{border:1px solid var(--jp-border-color2,rgba(127,127,127,.35));border-radius:8px;
 padding:8px 11px;margin:4px 0 8px;background:var(--jp-layout-color1)}
 .awsgpu-panel .awsgpu-actions{display:flex;flex-wrap:wrap;gap:4px}
@@ -24,7 +32,10 @@ padding:8px 11px;margin:4px 0 8px;background:var(--jp-layout-color1)}
 padding:0 7px;margin:0 4px}
 .awsgpu-panel .awsgpu-checks{list-style:none;margin:2px 0;padding:0}
 .awsgpu-panel .awsgpu-checks li{display:flex;gap:6px;padding:1px 0;overflow-wrap:anywhere}
-.awsgpu-panel .awsgpu-checks b{font-weight:500}
+.awsgpu-panel .awsgpu-checks{font-size:12px}
+.awsgpu-panel .awsgpu-checks span:last-child{min-width:0;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
+.awsgpu-panel .awsgpu-checks .awsgpu-whole span:last-child{white-space:normal}
+.awsgpu-panel .awsgpu-checks b{font-weight:600}
 .awsgpu-panel .awsgpu-mark{font-weight:700;width:1.1em;flex:none;text-align:center}
 .awsgpu-panel .awsgpu-good{color:var(--awsgpu-good)}.awsgpu-panel .awsgpu-bad{color:var(--awsgpu-bad)}
 .awsgpu-panel .awsgpu-quiet,.awsgpu-panel .awsgpu-note,.awsgpu-panel .awsgpu-head{color:var(--jp-ui-font-color1);
@@ -53,6 +64,6 @@ vector-effect:non-scaling-stroke}
 [data-jp-theme-light='false'] .awsgpu-panel{--awsgpu-good:#6fdc8c;--awsgpu-bad:#ff9a93}
 @keyframes awsgpu-turn{to{transform:rotate(360deg)}}
 @media (prefers-reduced-motion:reduce){.awsgpu-panel .awsgpu-spin{animation:none}}
-@container (min-width:560px){.awsgpu-panel .awsgpu-form{display:grid;grid-template-columns:1fr 1fr;column-gap:14px}
-.awsgpu-panel .awsgpu-form>.widget-html,.awsgpu-panel .awsgpu-form>.widget-vbox{grid-column:1/-1}}
+@container (min-width:560px){.awsgpu-panel .awsgpu-form{grid-template-columns:repeat(4,1fr)}
+.awsgpu-panel .awsgpu-form>.awsgpu-wide{grid-column:span 2}}
 </style>"""

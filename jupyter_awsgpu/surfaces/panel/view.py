@@ -51,11 +51,11 @@ class Panel(Column):
                 w.HTML(style.SHEET, layout=w.Layout(display="none")),
                 self.switch,
                 self._banner,
+                self._refusal,
+                w.HTML(f"<h3>{escape(tr('Instances'))}</h3>"),
+                self.instances,
                 w.HTML(f"<h3>{escape(tr('Launch'))}</h3>"),
                 self.form,
-                w.HTML(f"<h3>{escape(tr('Instances'))}</h3>"),
-                self._refusal,
-                self.instances,
                 self._answered,
             ]
         )
@@ -147,6 +147,7 @@ class Panel(Column):
             self._demo_shown = snapshot.demo
             self.switch.value = snapshot.demo
             warning = self._tr("SIMULATED: an AWS on this machine. Nothing here is real, nothing costs money.")
+            (self.add_class if snapshot.demo else self.remove_class)("awsgpu-demo")
             self._banner.value = f'<div class="awsgpu-simulated">{escape(warning)}</div>' if snapshot.demo else ""
             self.form.refresh()
         if not self._jobs or snapshot.refusal is not None:

@@ -22,8 +22,9 @@ export const panel: JupyterFrontEndPlugin<void> = {
     restorer: ILayoutRestorer | null,
     translator: ITranslator | null
   ): void => {
-    const trans = (translator ?? nullTranslator).load(DOMAIN);
-    const view = new PanelView(panelKernel, rendermime, trans);
+    const spoken = translator ?? nullTranslator;
+    const trans = spoken.load(DOMAIN);
+    const view = new PanelView(panelKernel, rendermime, trans, spoken.languageCode);
     view.id = PANEL_ID;
     view.title.icon = gpuIcon;
     view.title.caption = trans.__('AWS GPU');
