@@ -48,9 +48,9 @@ def price(place: Place, name: str) -> Price | None:
 def prices(place: Place, names: Iterable[str]) -> dict[str, Price]:
     """Return the on-demand prices of several types, live where they can be had, else the catalogue's."""
     wanted = tuple(sorted(set(names)))
-    live = _remembered(place, wanted)
-    if len(live) < len(wanted):
-        live |= _asked(place, tuple(name for name in wanted if name not in live))
+    live, unknown = _remembered(place, wanted)
+    if unknown:
+        live |= _asked(place, unknown)
     found = {name: live.get(name) or catalogue.price(place.region, name) for name in wanted}
     return {name: one for name, one in found.items() if one is not None}
 
@@ -78,9 +78,11 @@ def price_among_regions(place: Place, name: str) -> Price | None:
     return _from_plain(plain) if plain else catalogue.price(place.region, name)
 
 
-def _remembered(place: Place, names: Iterable[str]) -> dict[str, Price]:
+def _remembered(place: Place, names: Iterable[str]) -> tuple[dict[str, Price], tuple[str, ...]]:
+    """Return the prices known since today, and the names nothing is known of; no product is knowledge, too."""
     known = {name: place.facts.get(f"{place.region}/price/{name}", DAY_S) for name in names}
-    return {name: _from_plain(plain) for name, plain in known.items() if plain}
+    found = {name: _from_plain(plain) for name, plain in known.items() if plain}
+    return found, tuple(name for name, plain in known.items() if plain is None)
 
 
 def _asked(place: Place, names: tuple[str, ...]) -> dict[str, Price]:
@@ -97,8 +99,8 @@ def _asked(place: Place, names: tuple[str, ...]) -> dict[str, Price]:
     except UNASKABLE:
         place.facts.put(refused, value=True)
         return found
-    for name, one in found.items():
-        place.facts.put(f"{place.region}/price/{name}", _plain(one))
+    for name in names:
+        place.facts.put(f"{place.region}/price/{name}", _plain(found[name]) if name in found else {})
     return found
 
 

@@ -45,7 +45,6 @@ def _quota(facts: Facts) -> Facts:
     most = needed if needed > limit else limit + needed
     return {
         "family": family.group().upper() if family else "these",
-        "limit": str(limit) if "limit" in facts else "lower",
         "needed": str(most) if needed else "…",
     }
 
@@ -134,7 +133,7 @@ TABLE: tuple[Refusal, ...] = (
         ("UnauthorizedOperation", "AccessDenied", "AccessDeniedException", "DependencyAccessDeniedException"),
         errors.PermissionDenied,
         "An IAM policy does not allow the action.",
-        when=r"(?:not authorized to perform: (?P<action>[A-Za-z0-9-]+:[A-Za-z0-9]+))?",
+        when=r"^(?:.*?not authorized to perform: (?P<action>[A-Za-z0-9-]+:[A-Za-z0-9]+))?",
         read=_denied,
     ),
     Refusal(
@@ -154,7 +153,7 @@ TABLE: tuple[Refusal, ...] = (
         ("VcpuLimitExceeded",),
         errors.QuotaTooLow,
         "The vCPU quota of the family's bucket is reached.",
-        when=r"(?:current vCPU limit of (?P<limit>\d+))?",
+        when=r"^(?:.*?current vCPU limit of (?P<limit>\d+))?",
         read=_quota,
     ),
     Refusal(("InstanceLimitExceeded",), errors.QuotaTooLow, "The older form of the same limit.", read=_quota),
