@@ -19,6 +19,8 @@ from typing import TYPE_CHECKING, Any
 from jupyter_awsgpu.demo.hosts.isolation import ISOLATED_UID
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from jupyter_awsgpu.demo.hosts.isolation import Ground
     from jupyter_awsgpu.demo.hosts.spec import HostSpec
 
@@ -65,6 +67,9 @@ class Accounts:
         if ground.isolated:
             way_out = f"http://127.0.0.1:{PROXY_PORT}"
             self.variables |= dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"), way_out)
+            if (certificates := Path("/etc/ssl/certs/ca-certificates.crt")).exists():
+                trusting = ("PIP_CERT", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE")
+                self.variables |= dict.fromkeys(trusting, str(certificates))
             self.variables |= dict.fromkeys(("no_proxy", "NO_PROXY"), f"localhost,127.0.0.1,{METADATA_ADDRESS}")
         else:
             self.variables["AWSGPU_ROOT"] = str(ground.root)
@@ -82,7 +87,9 @@ class Accounts:
         self._write_once("etc/resolv.conf", "# no name server: the way out is the proxy in /etc/environment\n")
         self._write_once("etc/machine-id", uuid.uuid4().hex + "\n")
         self._write_once("var/lib/awsgpu-demo", "This is the disk of a SIMULATED instance of jupyter-awsgpu's demo.\n")
-        path("etc/environment").write_text(f'PATH="{_PATH}"\n' + "".join(f"{k}={v}\n" for k, v in self.variables.items()))
+        path("etc/environment").write_text(
+            f'PATH="{_PATH}"\n' + "".join(f"{k}={v}\n" for k, v in self.variables.items())
+        )
         path("etc/hostname").write_text(self.hostname + "\n")
         path("etc/hosts").write_text(f"127.0.0.1 localhost {self.hostname}\n::1 localhost\n")
         if self.ground.isolated:
@@ -144,7 +151,7 @@ class Accounts:
         return argv, {}
 
     @contextlib.contextmanager
-    def acting(self) -> Any:
+    def acting(self) -> Iterator[None]:
         """Let this process touch files as the default user for a moment (never across an await)."""
         if self.ground.kind != "root":
             yield

@@ -115,10 +115,7 @@ class CloudInit:
         owner = str(entry.get("owner", "root:root"))
         if self._ground.kind == "root" and owner != "root:root":
             user, _, group = owner.partition(":")
-            if user == self._accounts.user:
-                self._accounts.give(target)
-            else:
-                shutil.chown(target, user or None, group or None)
+            shutil.chown(target, user, group or user)
 
     def _establish_keys(self) -> None:
         """Host keys and the default user's authorised keys, anew for this instance id."""

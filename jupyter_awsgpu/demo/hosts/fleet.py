@@ -6,6 +6,7 @@ sockets. A host whose fleet is gone ends by itself, so a killed server leaves no
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import threading
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_awsgpu.demo.hosts import isolation
 from jupyter_awsgpu.demo.hosts.host_process import HostProcess
+from jupyter_awsgpu.demo.hosts.proxy import Proxy
 from jupyter_awsgpu.demo.hosts.spec import HostAddress
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ class HostFleet:
         self._kind = isolation_kind
         self._hosts: dict[str, HostProcess] = {}
         self._lock = threading.RLock()
+        self._proxy = Proxy(tuple(os.environ.get("AWSGPU_DEMO_PROXY_ALLOW", "").split()))
 
     @property
     def isolation_kind(self) -> isolation.Kind:
@@ -53,7 +56,7 @@ class HostFleet:
         listener = _listen(spec.address, spec.port)
         try:
             _prepare(spec)
-            host = HostProcess(spec, kind, listener, self._ended)
+            host = HostProcess(spec, kind, listener, serve_proxy=self._proxy.serve, powered_off=self._ended)
         except BaseException:
             listener.close()
             raise
@@ -128,6 +131,7 @@ class HostFleet:
             thread.start()
         for thread in stopping:
             thread.join()
+        self._proxy.close()
 
     def _ended(self, instance_id: str) -> None:
         """Hear that a guest powered itself off."""

@@ -50,7 +50,7 @@ _FAMILIES = {
     "gr6": _L4, "g6e": _L40S,
 }  # fmt: skip
 
-_ONE_GPU = {size: 1 for size in ("large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "16xlarge")}
+_ONE_GPU = dict.fromkeys(("large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "16xlarge"), 1)
 _COUNTS = {
     "p2": {"xlarge": 1, "8xlarge": 8, "16xlarge": 16},
     "p3": {"2xlarge": 1, "8xlarge": 4, "16xlarge": 8},

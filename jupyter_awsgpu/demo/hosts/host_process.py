@@ -23,10 +23,19 @@ STOP_S = 4.0
 class HostProcess:
     """A host from its boot to its end. `stop`, `reboot` and `tell` may come from any thread."""
 
-    def __init__(self, spec: HostSpec, kind: Kind, listener: socket.socket, powered_off: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        spec: HostSpec,
+        kind: Kind,
+        listener: socket.socket,
+        *,
+        serve_proxy: Callable[[socket.socket], None],
+        powered_off: Callable[[str], None],
+    ) -> None:
         self.spec = spec
         self._kind = kind
         self._listener = listener
+        self._serve_proxy = serve_proxy
         self._powered_off = powered_off
         self._ready = threading.Event()
         self._gone = threading.Event()
@@ -50,7 +59,7 @@ class HostProcess:
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", module, *arguments],
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 stdout=console,
                 stderr=console,
                 pass_fds=descriptors,
@@ -84,6 +93,10 @@ class HostProcess:
         """Read the host's messages until its process has ended; return how it ended."""
         assert self._control and self._process  # noqa: S101 - spawned before
         how = "lost"
+        if self._kind != "folder":
+            _, descriptors, _, _ = socket.recv_fds(self._control, 1, 1)
+            for descriptor in descriptors:
+                self._serve_proxy(socket.socket(fileno=descriptor))
         with self._control, self._control.makefile("rb") as messages:
             for line in messages:
                 event = json.loads(line)["event"]

@@ -72,16 +72,25 @@ def write_tool(accounts: Accounts, name: str, place: str) -> None:
 
 
 def _hide_programs() -> None:
-    """Cover this machine's programs of the same names; they lie in /usr, which stays as it is."""
+    """Put ours in the place of this machine's programs of those names, and remove what a host has not.
+
+    /usr is copy-on-write, so this machine's stays as it is; where /usr is read-only, they are covered.
+    """
     ours = {place.rpartition("/")[2]: f"/usr/local/{place}" for places in _TOOLS.values() for place in places}
     nothing = Path(RUNTIME) / "nothing"
     nothing.touch(mode=0)
-    nothing.chmod(0)
     for folder in ("/usr/bin", "/usr/sbin"):
         for name in (*_ABSENT, *ours):
             there = Path(folder) / name
-            if there.exists():
-                kernel.bind(Path(ours.get(name, nothing)), there.resolve())
+            if not there.is_symlink() and not there.exists():
+                continue
+            try:
+                there.unlink()
+                if name in ours:
+                    there.symlink_to(ours[name])
+            except OSError:
+                if not there.is_symlink():
+                    kernel.bind(Path(ours.get(name, nothing)), there)
 
 
 def _python(accounts: Accounts) -> None:

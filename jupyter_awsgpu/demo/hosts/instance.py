@@ -1,6 +1,6 @@
 """`python -m jupyter_awsgpu.demo.hosts.instance`: the process of one host, started by the fleet.
 
-Standard input is the control socket; the first line on it is the spec. Little is imported before
+Standard input is the control socket; the first thing on it is the spec. Little is imported before
 the process has left this machine's namespaces, for that needs a process of one thread.
 """
 
@@ -19,17 +19,27 @@ def main(kind: isolation.Kind, listener: int, folder: Path, console: int) -> Non
     """Isolate this process, then be the host."""
     control = socket.socket(fileno=os.dup(0))
     os.dup2(os.open(os.devnull, os.O_RDWR), 0)
-    spec = HostSpec.from_json(_first_line(control))
+    spec = HostSpec.from_json(_read_spec(control))
     os.umask(0o022)
     ground = isolation.enter(kind, folder, control)
+    if ground.isolated:
+        _hand_out_proxy_listener(control)
     from jupyter_awsgpu.demo.hosts import machine
 
     with os.fdopen(console, "a", encoding="utf-8", errors="replace") as output:
         machine.run(ground, spec, socket.socket(fileno=listener), control, output)
 
 
-def _first_line(control: socket.socket) -> str:
-    """Read the spec byte by byte past nothing: what follows it belongs to the event loop."""
+def _hand_out_proxy_listener(control: socket.socket) -> None:
+    """Open the proxy's port on the host's loopback and give it to the fleet, which serves it from outside."""
+    from jupyter_awsgpu.demo.hosts.accounts import PROXY_PORT
+
+    with socket.create_server(("127.0.0.1", PROXY_PORT)) as listener:
+        socket.send_fds(control, [b"P"], [listener.fileno()])
+
+
+def _read_spec(control: socket.socket) -> str:
+    """Read the spec and not a byte more: what follows it belongs to the event loop."""
     size = int.from_bytes(control.recv(4, socket.MSG_WAITALL), "big")
     return control.recv(size, socket.MSG_WAITALL).decode()
 

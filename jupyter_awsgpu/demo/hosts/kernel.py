@@ -58,9 +58,7 @@ def unshare(flags: int) -> None:
 
 def mount(source: str, target: Path, kind: str, flags: int = 0, options: str = "") -> None:
     """Mount a file system."""
-    _call(
-        "mount", source.encode(), os.fsencode(target), kind.encode(), ctypes.c_ulong(flags), options.encode() or None
-    )
+    _call("mount", source.encode(), os.fsencode(target), kind.encode(), ctypes.c_ulong(flags), options.encode() or None)
 
 
 def bind(source: Path, target: Path, *, read_only: bool = False) -> None:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 from jupyter_awsgpu.demo.hosts import images
-from jupyter_awsgpu.demo.hosts.accounts import METADATA_ADDRESS, PROXY_PORT, RUNTIME, Accounts
+from jupyter_awsgpu.demo.hosts.accounts import METADATA_ADDRESS, RUNTIME, Accounts
 from jupyter_awsgpu.demo.hosts.cloud_init import CloudInit
 from jupyter_awsgpu.demo.hosts.metadata import Metadata
 from jupyter_awsgpu.demo.hosts.sshd import SshServer
@@ -239,6 +239,3 @@ def run(ground: Ground, spec: HostSpec, ssh: socket.socket, control: socket.sock
     os.chdir(ground.root)
     asyncio.run(machine.live())
     sys.stdout.flush()
-
-
-_ = PROXY_PORT

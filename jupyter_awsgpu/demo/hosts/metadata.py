@@ -40,7 +40,9 @@ class Metadata:
             method, target, _ = head[0].split(" ", 2)
             headers = {k.strip().lower(): v.strip() for k, _, v in (line.partition(":") for line in head[1:])}
             status, body = self.answer(method, target.partition("?")[0], headers)
-            writer.write(f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body)
+            writer.write(
+                f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body
+            )
             await writer.drain()
         writer.close()
 
@@ -73,7 +75,9 @@ class Metadata:
         known = self._categories()
         if path in known:
             return "200 OK", known[path].encode()
-        below = {name[len(path) :].lstrip("/").partition("/") for name in known if not path or name.startswith(path + "/")}
+        below = {
+            name[len(path) :].lstrip("/").partition("/") for name in known if not path or name.startswith(path + "/")
+        }
         if not below:
             return "404 Not Found", b""
         return "200 OK", "\n".join(sorted({first + slash for first, slash, _ in below})).encode()

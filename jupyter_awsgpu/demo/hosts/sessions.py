@@ -1,4 +1,8 @@
-"""One SSH session: a command, a shell or a terminal, run as the default user; its output drained before its end."""
+"""One SSH session: a command, a shell or a terminal, run as the default user, as OpenSSH's sshd runs it.
+
+Output is drained before the end is told. When the client has left, the process finds its pipes
+broken or its terminal hung up; it is not killed otherwise, so `nohup` and daemons work.
+"""
 
 from __future__ import annotations
 
@@ -9,186 +13,191 @@ import os
 import signal
 import struct
 import termios
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import asyncssh
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from jupyter_awsgpu.demo.hosts.accounts import Accounts
 
 _CHUNK = 128 * 1024
+_TERMINAL_DRAIN_S = 0.5
+"""How long to read on after the end of a terminal's command: something in the background may hold it for ever."""
 _ENVIRONMENT_TAKEN = ("LANG", "LC_", "TERM", "COLORTERM")
 """What a client may set, as in Debian's and Ubuntu's sshd_config (AcceptEnv) and by its terminal."""
 
 
-async def serve_session(process: asyncssh.SSHServerProcess[bytes], accounts: Accounts) -> None:
+@dataclass(slots=True)
+class _Child:
+    """A running command and this side's ends of its streams."""
+
+    process: asyncio.subprocess.Process
+    stdin: asyncio.WriteTransport
+    outputs: list[tuple[asyncio.StreamReader, asyncio.ReadTransport]]
+    terminal: int | None = None
+
+    def close(self) -> None:
+        """Let go of the streams: broken pipes for the command, or a hung-up terminal."""
+        self.stdin.close()
+        for _, transport in self.outputs:
+            transport.close()
+        if self.terminal is not None:
+            os.close(self.terminal)
+            self.terminal = None
+
+
+async def serve_session(client: asyncssh.SSHServerProcess[bytes], accounts: Accounts) -> None:
     """Run what the client asked for and report how it ended."""
     try:
-        if process.term_type is None:
-            await _run_with_pipes(process, accounts)
+        child = await (_with_pipes if client.term_type is None else _on_terminal)(client, accounts)
+    except OSError as failed:
+        client.stderr.write(f"{failed}\n".encode())
+        client.exit(126)
+        return
+    sinks = (client.stdout, client.stderr)
+    pumps = [asyncio.ensure_future(_pump_out(r, t, s)) for (r, t), s in zip(child.outputs, sinks, strict=False)]
+    feeding = asyncio.ensure_future(_pump_in(client, child))
+    leaving = asyncio.ensure_future(_hang_up(client, child))
+    status = await child.process.wait()
+    await asyncio.wait(pumps, timeout=_TERMINAL_DRAIN_S if child.terminal is not None else None)
+    for task in (feeding, leaving, *pumps):
+        task.cancel()
+    child.close()
+    _report(client, status)
+
+
+def _report(client: asyncssh.SSHServerProcess[bytes], status: int) -> None:
+    with contextlib.suppress(OSError):  # the client may have left
+        if status >= 0:
+            client.exit(status)
         else:
-            await _run_with_terminal(process, accounts)
-    except (asyncssh.Error, OSError) as failed:
-        with contextlib.suppress(asyncssh.Error, OSError):
-            process.stderr.write(f"{failed}\n".encode())
-            process.exit(255)
+            client.exit_with_signal(signal.Signals(-status).name.removeprefix("SIG"))
 
 
-def _command(process: asyncssh.SSHServerProcess[bytes], accounts: Accounts) -> list[str]:
+def _command(client: asyncssh.SSHServerProcess[bytes], accounts: Accounts) -> list[str]:
     shell = accounts.shell
-    return [shell, "-c", process.command] if process.command else [shell, "-l"]
+    return [shell, "-c", client.command] if client.command else [shell, "-l"]
 
 
-def _environment(process: asyncssh.SSHServerProcess[bytes], accounts: Accounts) -> dict[str, str]:
-    asked = {str(k): str(v) for k, v in process.env.items() if str(k).startswith(_ENVIRONMENT_TAKEN)}
-    peer, here = process.get_extra_info("peername"), process.get_extra_info("sockname")
+def _environment(client: asyncssh.SSHServerProcess[bytes], accounts: Accounts) -> dict[str, str]:
+    asked = {str(k): str(v) for k, v in client.env.items() if str(k).startswith(_ENVIRONMENT_TAKEN)}
+    peer, here = client.get_extra_info("peername"), client.get_extra_info("sockname")
     asked["SSH_CONNECTION"] = f"{peer[0]} {peer[1]} {here[0]} 22"
     asked["SSH_CLIENT"] = f"{peer[0]} {peer[1]} 22"
     return accounts.environment() | asked
 
 
-async def _run_with_pipes(process: asyncssh.SSHServerProcess[bytes], accounts: Accounts) -> None:
-    argv, ownership = accounts.ownership(_command(process, accounts), as_root=False)
-    child = await asyncio.create_subprocess_exec(
+async def _start(
+    client: asyncssh.SSHServerProcess[bytes], accounts: Accounts, streams: tuple[int, int, int], *, terminal: bool
+) -> asyncio.subprocess.Process:
+    argv, ownership = accounts.ownership(_command(client, accounts), as_root=False)
+    environment = _environment(client, accounts)
+    if terminal:
+        environment |= {"TERM": client.term_type or "xterm", "SSH_TTY": os.ttyname(streams[0])}
+    return await asyncio.create_subprocess_exec(
         *argv,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env=_environment(process, accounts),
+        stdin=streams[0],
+        stdout=streams[1],
+        stderr=streams[2],
+        env=environment,
         cwd=accounts.home,
         start_new_session=True,
+        preexec_fn=_take_terminal if terminal else None,
         **ownership,
     )
-    assert child.stdin and child.stdout and child.stderr  # noqa: S101 - pipes were asked for
-
-    async def feed(data: bytes) -> None:
-        assert child.stdin  # noqa: S101
-        child.stdin.write(data)
-        await child.stdin.drain()
-
-    reading = asyncio.ensure_future(_pump_in(process, feed, child.stdin.close, child.pid))
-    await asyncio.gather(_pump_out(child.stdout.read, process.stdout), _pump_out(child.stderr.read, process.stderr))
-    status = await child.wait()
-    reading.cancel()
-    _report(process, status)
 
 
-async def _pump_out(read: Callable[[int], Awaitable[bytes]], out: asyncssh.SSHWriter[bytes]) -> None:
-    """Carry output to the client until its end; if the client has left, take it all the same."""
-    gone = False
-    while data := await read(_CHUNK):
-        if gone:
-            continue
-        try:
-            out.write(data)
-            await out.drain()
-        except (asyncssh.Error, OSError):
-            gone = True
+def _take_terminal() -> None:
+    """Make the terminal on standard input the new session's (between fork and exec, in a process of one thread)."""
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
-async def _pump_in(
-    process: asyncssh.SSHServerProcess[bytes],
-    feed: Callable[[bytes], Awaitable[None]],
-    end: Callable[[], object],
-    group: int,
-    resize: Callable[[int, int], None] | None = None,
+async def _with_pipes(client: asyncssh.SSHServerProcess[bytes], accounts: Accounts) -> _Child:
+    (in_read, in_write), (out_read, out_write), (err_read, err_write) = os.pipe(), os.pipe(), os.pipe()
+    try:
+        process = await _start(client, accounts, (in_read, out_write, err_write), terminal=False)
+    except OSError:
+        for descriptor in (in_write, out_read, err_read):
+            os.close(descriptor)
+        raise
+    finally:
+        for descriptor in (in_read, out_write, err_write):
+            os.close(descriptor)
+    return _Child(process, await _writer(in_write), [await _reader(out_read), await _reader(err_read)])
+
+
+async def _on_terminal(client: asyncssh.SSHServerProcess[bytes], accounts: Accounts) -> _Child:
+    outer, inner = os.openpty()
+    try:
+        accounts.give_terminal(inner)
+        _resize(outer, client.term_size[0], client.term_size[1])
+        process = await _start(client, accounts, (inner, inner, inner), terminal=True)
+    except OSError:
+        os.close(outer)
+        raise
+    finally:
+        os.close(inner)
+    return _Child(process, await _writer(os.dup(outer)), [await _reader(os.dup(outer))], outer)
+
+
+async def _reader(descriptor: int) -> tuple[asyncio.StreamReader, asyncio.ReadTransport]:
+    reader = asyncio.StreamReader(limit=_CHUNK)
+    protocol = asyncio.StreamReaderProtocol(reader)
+    file = os.fdopen(descriptor, "rb", buffering=0)
+    transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, file)
+    return reader, transport
+
+
+async def _writer(descriptor: int) -> asyncio.WriteTransport:
+    file = os.fdopen(descriptor, "wb", buffering=0)
+    transport, _ = await asyncio.get_running_loop().connect_write_pipe(asyncio.streams.FlowControlMixin, file)
+    return transport
+
+
+async def _pump_out(
+    reader: asyncio.StreamReader, transport: asyncio.ReadTransport, sink: asyncssh.SSHWriter[bytes]
 ) -> None:
-    """Carry input, signals and window sizes to the process until the client closes its side."""
+    """Carry output to the client until its end (a hung-up terminal ends with an error), or until the client left."""
+    with contextlib.suppress(OSError, asyncssh.Error):
+        while data := await reader.read(_CHUNK):
+            sink.write(data)
+            await sink.drain()
+    transport.close()
+
+
+async def _pump_in(client: asyncssh.SSHServerProcess[bytes], child: _Child) -> None:
+    """Carry input, signals and window sizes to the command until the client closes its side."""
     while True:
         try:
-            data = await process.stdin.read(_CHUNK)
+            data = await client.stdin.read(_CHUNK)
             if not data:
-                end()
-                if process.stdin.at_eof() and process.channel.is_closing():
-                    _signal(group, signal.SIGHUP)
-                return
-            await feed(data)
+                break
+            child.stdin.write(data)
+            while child.stdin.get_write_buffer_size() > 8 * _CHUNK:
+                await asyncio.sleep(0.005)
         except asyncssh.SignalReceived as told:
-            _signal(group, getattr(signal, f"SIG{told.signal}", signal.SIGTERM))
+            _signal(child.process.pid, getattr(signal, f"SIG{told.signal}", signal.SIGTERM))
         except asyncssh.BreakReceived:
-            _signal(group, signal.SIGINT)
+            _signal(child.process.pid, signal.SIGINT)
         except asyncssh.TerminalSizeChanged as told:
-            if resize:
-                resize(told.width, told.height)
-        except (asyncssh.Error, OSError):  # the connection is lost, or the process does not read any more
-            if process.channel.get_connection() is None or process.channel.is_closing():
-                _signal(group, signal.SIGHUP)
-            end()
-            return
+            if child.terminal is not None:
+                _resize(child.terminal, told.width, told.height)
+        except (asyncssh.Error, OSError):
+            break
+    if child.terminal is None:
+        child.stdin.close()
+
+
+async def _hang_up(client: asyncssh.SSHServerProcess[bytes], child: _Child) -> None:
+    """Let go of the command's streams once the client has left."""
+    await client.wait_closed()
+    child.close()
 
 
 def _signal(group: int, number: int) -> None:
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(group, number)
-
-
-def _report(process: asyncssh.SSHServerProcess[bytes], status: int) -> None:
-    if status >= 0:
-        process.exit(status)
-    else:
-        process.exit_with_signal(signal.Signals(-status).name.removeprefix("SIG"))
-
-
-async def _run_with_terminal(process: asyncssh.SSHServerProcess[bytes], accounts: Accounts) -> None:
-    outer, inner = os.openpty()
-    try:
-        accounts.give_terminal(inner)
-        _resize(outer, process.term_size[0], process.term_size[1])
-        argv, ownership = accounts.ownership(_command(process, accounts), as_root=False)
-        terminal = {"TERM": process.term_type or "xterm", "SSH_TTY": os.ttyname(inner)}
-        child = await asyncio.create_subprocess_exec(
-            *argv,
-            stdin=inner,
-            stdout=inner,
-            stderr=inner,
-            env=_environment(process, accounts) | terminal,
-            cwd=accounts.home,
-            start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0) and None,  # safe: this process has one thread
-            **ownership,
-        )
-    finally:
-        os.close(inner)
-    await _serve_terminal(process, child, outer)
-
-
-async def _serve_terminal(process: asyncssh.SSHServerProcess[bytes], child: Any, outer: int) -> None:
-    loop = asyncio.get_running_loop()
-    chunks: asyncio.Queue[bytes] = asyncio.Queue(64)
-
-    def readable() -> None:
-        if chunks.full():
-            loop.remove_reader(outer)
-            loop.call_later(0.01, loop.add_reader, outer, readable)
-            return
-        try:
-            data = os.read(outer, _CHUNK)
-        except OSError:  # EIO: nobody holds the terminal any more
-            data = b""
-        if not data:
-            loop.remove_reader(outer)
-        chunks.put_nowait(data)
-
-    async def feed(data: bytes) -> None:
-        await loop.run_in_executor(None, os.write, outer, data) if len(data) > 1024 else os.write(outer, data)
-
-    async def take(_size: int) -> bytes:
-        return await chunks.get()
-
-    loop.add_reader(outer, readable)
-    hang_up = lambda: _signal(child.pid, signal.SIGHUP)  # noqa: E731 - the terminal's end is the client's end
-    resize = lambda width, height: _resize(outer, width, height)  # noqa: E731
-    reading = asyncio.ensure_future(_pump_in(process, feed, hang_up, child.pid, resize))
-    draining = asyncio.ensure_future(_pump_out(take, process.stdout))
-    status = await child.wait()
-    await asyncio.wait([draining], timeout=1)
-    loop.remove_reader(outer)
-    draining.cancel()
-    reading.cancel()
-    os.close(outer)
-    _report(process, status)
 
 
 def _resize(terminal: int, width: int, height: int) -> None:

@@ -1,0 +1,45 @@
+"""A fleet of the demo's hosts for each test."""
+
+from __future__ import annotations
+
+import queue
+from typing import TYPE_CHECKING
+
+import pytest
+from hosts_yard import KEY, Yard
+
+from jupyter_awsgpu.demo.hosts import HostFleet, isolation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def yard(tmp_path: Path) -> Iterator[Yard]:
+    """An empty fleet, all of whose hosts are gone afterwards."""
+    try:
+        isolation.available()
+    except isolation.IsolationError as impossible:
+        pytest.skip(str(impossible))
+    powered_off: queue.Queue[str] = queue.Queue()
+    yard = Yard(HostFleet(on_shutdown=powered_off.put), tmp_path, powered_off)
+    yield yard
+    for client in yard.clients:
+        client.close()
+    yard.fleet.close()
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> Path:
+    """The key pair's private half, for OpenSSH."""
+    path = tmp_path / "id"
+    KEY.write_private_key_file(str(path))
+    return path
+
+
+@pytest.fixture
+def isolated(yard: Yard) -> None:
+    """Skip where hosts are mere folders."""
+    if yard.fleet.isolation_kind == "folder":
+        pytest.skip("needs Linux namespaces")
