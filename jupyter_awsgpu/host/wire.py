@@ -54,7 +54,12 @@ class Wire:
         return piece
 
     def _read(self) -> bytes:
-        data = self._socket.recv(READ_AT_ONCE)
+        try:
+            data = self._socket.recv(READ_AT_ONCE)
+        except OSError:
+            if self.closed:  # by another thread: an end, not an error
+                return b""
+            raise
         self.heard_at = time.monotonic()
         if self._quickack is not None and len(data) < SMALL_READ:
             # The peer's Nagle algorithm holds the next small packet back until this one is acknowledged.

@@ -10,6 +10,10 @@ import os
 import subprocess
 import sys
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 LONG_S = 10.0
 """A process that lived this long was no failed start."""
@@ -21,7 +25,7 @@ VARIABLE = "AWSGPU_TUNNEL_GUARD"
 """Environment variable that tells the tunnel's process the pid of its guard."""
 
 
-def main(command: list[str]) -> int:
+def main(command: list[str], sleep: Callable[[float], None] = time.sleep) -> int:
     """Run `command` until it ends by itself with status 0."""
     failed = 0
     while True:
@@ -32,7 +36,7 @@ def main(command: list[str]) -> int:
         failed = 0 if time.monotonic() - began > LONG_S else failed + 1
         if failed >= FAILED_STARTS:
             return 1
-        time.sleep(0.05 * 2**failed)
+        sleep(0.05 * 2**failed)
 
 
 if __name__ == "__main__":
