@@ -33,7 +33,7 @@ PROXY_PORT = 3128
 METADATA_ADDRESS = "169.254.169.254"
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_PASSWD = """root:x:0:0:root:/root:/bin/bash
+_USERS = """root:x:0:0:root:/root:/bin/bash
 daemon:x:1:1:daemon:/usr/sbin:/usr/sbin/nologin
 bin:x:2:2:bin:/bin:/usr/sbin/nologin
 man:x:6:12:man:/var/cache/man:/usr/sbin/nologin
@@ -41,7 +41,7 @@ _apt:x:42:65534::/nonexistent:/usr/sbin/nologin
 sshd:x:102:65534::/run/sshd:/usr/sbin/nologin
 nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
 """
-_GROUP = """root:x:0:
+_GROUPS = """root:x:0:
 daemon:x:1:
 adm:x:4:{user}
 tty:x:5:
@@ -79,8 +79,8 @@ class Accounts:
         path = self.ground.path
         shell = "/bin/bash" if Path("/bin/bash").exists() else "/bin/sh"
         entry = f"{self.user}:x:{ISOLATED_UID}:{ISOLATED_UID}:{self.user}:/home/{self.user}:{shell}\n"
-        self._write_once("etc/passwd", _PASSWD + entry)
-        self._write_once("etc/group", _GROUP.format(user=self.user) + f"{self.user}:x:{ISOLATED_UID}:\n")
+        self._write_once("etc/passwd", _USERS + entry)
+        self._write_once("etc/group", _GROUPS.format(user=self.user) + f"{self.user}:x:{ISOLATED_UID}:\n")
         self._write_once("etc/shadow", f"root:*:19000:0:99999:7:::\n{self.user}:!:19000:0:99999:7:::\n", 0o600)
         for name in ("other", "su", "su-l", "runuser", "runuser-l"):
             self._write_once(f"etc/pam.d/{name}", _PAM)

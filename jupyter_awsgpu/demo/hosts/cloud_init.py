@@ -58,14 +58,8 @@ class CloudInit:
     async def init_stage(self) -> None:
         """Do what must be done before SSH may answer."""
         self._say(f"Cloud-init v. {VERSION} running 'init' for {self._spec.instance_id}")
-        self._own.mkdir(parents=True, exist_ok=True)
-        self._write("data/instance-id", self._spec.instance_id + "\n")
+        self._remember_instance()
         self._tell("running")
-        link = self._state / "instance"
-        link.unlink(missing_ok=True)
-        link.symlink_to(self._own)
-        (self._own / "user-data.txt").write_bytes(self._spec.user_data)
-        (self._own / "user-data.txt").chmod(0o600)
         for problem in self._asked.problems:
             self._fail(problem)
         for command in user_data.commands_of(self._asked.config, "bootcmd"):
@@ -76,6 +70,17 @@ class CloudInit:
             self._establish_keys()
         elif not host_keys.load(self._ground):
             host_keys.generate(self._ground, self._accounts.hostname)
+
+    def _remember_instance(self) -> None:
+        """Note whose disk this is, and keep the user-data, as cloud-init does."""
+        self._own.mkdir(parents=True, exist_ok=True)
+        self._write("data/instance-id", self._spec.instance_id + "\n")
+        link = self._state / "instance"
+        link.unlink(missing_ok=True)
+        link.symlink_to(self._own)
+        kept = self._own / "user-data.txt"
+        kept.touch(mode=0o600)
+        kept.write_bytes(self._spec.user_data)
 
     async def final_stage(self) -> None:
         """Do the rest while SSH answers, then say on the console what the host's keys are."""
@@ -89,9 +94,9 @@ class CloudInit:
             for command in user_data.commands_of(self._asked.config, "runcmd"):
                 await self._command("runcmd", command)
         if self._first_time("scripts_user"):
-            for number, script in enumerate(self._asked.scripts):
-                await self._run_script(self._own / "scripts" / f"part-{number:03d}", script)
-        (self._own / "boot-finished").write_text(f"{time.time():.0f}\n")
+            for script in self._write_scripts():
+                await self._command("scripts-user", [str(script)])
+        self._write("instance/boot-finished", f"{time.time():.0f}\n")
         self._tell("error" if self._failures else "done")
         self._say(f"Cloud-init v. {VERSION} finished. Up {time.monotonic() - self._begun:.2f} seconds")
 
@@ -145,11 +150,16 @@ class CloudInit:
             if os.access(script, os.X_OK):
                 await self._command(name, [str(script)])
 
-    async def _run_script(self, path: Path, script: bytes) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(script)
-        path.chmod(0o700)
-        await self._command("scripts-user", [str(path)])
+    def _write_scripts(self) -> list[Path]:
+        """Lay user-data's scripts where cloud-init does, ready to run."""
+        paths = []
+        for number, script in enumerate(self._asked.scripts):
+            path = self._own / "scripts" / f"part-{number:03d}"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(script)
+            path.chmod(0o700)
+            paths.append(path)
+        return paths
 
     async def _command(self, stage: str, command: list[str]) -> None:
         status = await self._run(command)

@@ -31,10 +31,10 @@ class HomeFiles(asyncssh.SFTPServer):
     def map_path(self, path: bytes) -> bytes:
         """Return where a path lies for this process; in a sandbox folder, /opt is the folder's opt."""
         if not path.startswith(b"/"):
-            return os.path.join(os.fsencode(self._accounts.home), path)
+            return os.fsencode(self._accounts.home) + b"/" + path
         if self._accounts.ground.isolated or path.startswith(self._root):
             return path
-        return os.path.join(self._root, path.lstrip(b"/"))
+        return self._root + path
 
 
 def _as_user(name: str) -> Callable[..., Any]:

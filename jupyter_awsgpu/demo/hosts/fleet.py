@@ -6,10 +6,12 @@ sockets. A host whose fleet is gone ends by itself, so a killed server leaves no
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import socket
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_awsgpu.demo.hosts import isolation
@@ -19,7 +21,6 @@ from jupyter_awsgpu.demo.hosts.spec import HostAddress
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from jupyter_awsgpu.demo.hosts.spec import HostSpec
 
@@ -84,7 +85,7 @@ class HostFleet:
         with self._lock:
             host = self._hosts.pop(instance_id, None)
         if host:
-            shutil.rmtree(host.spec.folder, ignore_errors=True)
+            _remove(host.spec.folder)
 
     def reboot(self, instance_id: str) -> None:
         """Stop the host and boot it again at the same address, with the same disk."""
@@ -150,6 +151,17 @@ def _listen(address: str, port: int) -> socket.socket:
         listener.close()
         raise
     return listener
+
+
+def _remove(folder: Path) -> None:
+    """Remove an instance's folder, whatever the guest (or overlayfs) did to its folders' permissions."""
+    for place, folders, _ in os.walk(folder):
+        for name in folders:
+            path = Path(place) / name
+            if not path.is_symlink() and not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+                with contextlib.suppress(OSError):
+                    path.chmod(0o700)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def _prepare(spec: HostSpec) -> None:

@@ -56,8 +56,8 @@ def install(accounts: Accounts, spec: HostSpec) -> None:
         driver.write_text(str(spec.image["driver"]) + "\n")
     if driver.exists():
         write_tool(accounts, "nvidia-smi", "usr/local/bin/nvidia-smi")
-    if spec.image.get("python") or str(spec.image.get("kind", "")).startswith("dlami"):
-        _install_interpreter(accounts, interpreter_prefix(spec))
+    if prefix := interpreter_prefix(spec):
+        _install_interpreter(accounts, prefix)
 
 
 def write_tool(accounts: Accounts, name: str, place: str) -> None:
@@ -101,13 +101,19 @@ def _python(accounts: Accounts) -> None:
         target.chmod(0o755)
 
 
-def interpreter_prefix(spec: HostSpec) -> str:
-    """Return the folder of the image's own interpreter: named by the image, or as the Deep Learning AMIs have it."""
-    if named := spec.image.get("python"):
+def interpreter_prefix(spec: HostSpec) -> str | None:
+    """Return the folder of the image's own interpreter for deep learning, or None on a plain image.
+
+    Images name it; those that only name the system's have Conda where the Deep Learning AMIs had it
+    (or, where this machine's own interpreter lies there, where they have it today).
+    """
+    named = str(spec.image.get("python") or "")
+    if named and not named.startswith("/usr/"):
         return str(Path(named).parents[1])
+    if not str(spec.image.get("kind", "")).startswith("dlami"):
+        return None
     taken = any(Path(prefix).is_relative_to("/opt/conda") for prefix in (sys.prefix, sys.base_prefix))
-    old = spec.image.get("historical") or taken
-    return f"/home/{spec.user}/anaconda3" if old else "/opt/conda"
+    return "/opt/pytorch" if taken else "/opt/conda"
 
 
 def _install_interpreter(accounts: Accounts, prefix: str) -> None:

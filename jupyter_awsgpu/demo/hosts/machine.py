@@ -209,7 +209,7 @@ class Machine:
         for number, patience in ((signal.SIGTERM, GRACE_S), (signal.SIGKILL, 0.3)):
             self._signal_all(number)
             deadline = time.monotonic() + patience
-            while time.monotonic() < deadline and self._others_live():
+            while time.monotonic() < deadline and self._others_live():  # noqa: ASYNC110 - nobody tells of the end of another's child
                 await asyncio.sleep(0.02)
 
     def _signal_all(self, number: int) -> None:
@@ -225,7 +225,7 @@ class Machine:
 
     def _others_live(self) -> bool:
         if self._ground.isolated:
-            return any(entry.isdigit() and int(entry) not in (1, os.getpid()) for entry in os.listdir("/proc"))
+            return any(int(entry.name) not in (1, os.getpid()) for entry in Path("/proc").glob("[0-9]*"))
         from jupyter_awsgpu.demo.hosts import listeners
 
         return bool(listeners.processes(self._ground))

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from jupyter_awsgpu.demo.hosts.spec import HostSpec
 
+_LONGEST_TOKEN_S = 21600
 _VERSIONS = ("latest", "2021-03-23", "2022-09-24")
 
 
@@ -55,17 +56,17 @@ class Metadata:
             return self._token(method, headers)
         if self._tokens.get(headers.get("x-aws-ec2-metadata-token", ""), 0) < time.monotonic():
             return "401 Unauthorized", b""
-        if parts[1:] == ["user-data"]:
-            return ("200 OK", self._spec.user_data) if self._spec.user_data else ("404 Not Found", b"")
-        if parts[1:] == ["dynamic", "instance-identity", "document"]:
-            return "200 OK", json.dumps(self._document(), indent=2).encode()
-        if parts[1:2] != ["meta-data"]:
-            return "404 Not Found", b""
-        return self._category("/".join(parts[2:]))
+        if parts[1:2] == ["meta-data"]:
+            return self._category("/".join(parts[2:]))
+        whole = {
+            "user-data": self._spec.user_data,
+            "dynamic/instance-identity/document": json.dumps(self._document(), indent=2).encode(),
+        }.get("/".join(parts[1:]))
+        return ("200 OK", whole) if whole else ("404 Not Found", b"")
 
     def _token(self, method: str, headers: dict[str, str]) -> tuple[str, bytes]:
         seconds = headers.get("x-aws-ec2-metadata-token-ttl-seconds", "")
-        if method != "PUT" or not seconds.isdigit() or not 1 <= int(seconds) <= 21600:
+        if method != "PUT" or not seconds.isdigit() or not 1 <= int(seconds) <= _LONGEST_TOKEN_S:
             return "400 Bad Request", b""
         token = secrets.token_urlsafe(40)
         self._tokens[token] = time.monotonic() + int(seconds)

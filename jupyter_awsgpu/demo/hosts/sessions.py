@@ -174,7 +174,7 @@ async def _pump_in(client: asyncssh.SSHServerProcess[bytes], child: _Child) -> N
             if not data:
                 break
             child.stdin.write(data)
-            while child.stdin.get_write_buffer_size() > 8 * _CHUNK:
+            while child.stdin.get_write_buffer_size() > 8 * _CHUNK:  # noqa: ASYNC110 - a pipe transport has no public drain
                 await asyncio.sleep(0.005)
         except asyncssh.SignalReceived as told:
             _signal(child.process.pid, getattr(signal, f"SIG{told.signal}", signal.SIGTERM))

@@ -33,10 +33,10 @@ class _Login(asyncssh.SSHServer):
         self._connection = conn
         self._server.connections.add(conn)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _exc: Exception | None) -> None:
         self._server.connections.discard(self._connection)
 
-    def begin_auth(self, username: str) -> bool:
+    def begin_auth(self, _username: str) -> bool:
         return True
 
     def public_key_auth_supported(self) -> bool:
@@ -51,7 +51,7 @@ class _Login(asyncssh.SSHServer):
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
         return username == self._server.accounts.user and self._server.authorizes(key)
 
-    def connection_requested(self, dest_host: str, dest_port: int, orig_host: str, orig_port: int) -> bool:
+    def connection_requested(self, _dest_host: str, dest_port: int, _orig_host: str, _orig_port: int) -> bool:
         ground = self._server.accounts.ground
         if not ground.isolated and not owned_here(ground, dest_port):
             raise asyncssh.ChannelOpenError(asyncssh.OPEN_CONNECT_FAILED, "Connection refused")
@@ -61,10 +61,10 @@ class _Login(asyncssh.SSHServer):
         ground = self._server.accounts.ground
         return ground.isolated or dest_path.startswith(str(ground.root))
 
-    def server_requested(self, listen_host: str, listen_port: int) -> bool:
+    def server_requested(self, _listen_host: str, _listen_port: int) -> bool:
         return True
 
-    def unix_server_requested(self, listen_path: str) -> bool:
+    def unix_server_requested(self, _listen_path: str) -> bool:
         return self._server.accounts.ground.isolated
 
 

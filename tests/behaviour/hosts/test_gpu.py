@@ -63,7 +63,8 @@ def test_deep_learning_image_starts_jupyter_without_a_download(yard: Yard) -> No
     """The image's interpreter has JupyterLab beside it, and not our own package."""
     spec = yard.boot(image=_DLAMI)
     status, text, _ = yard.run(
-        spec, "$HOME/anaconda3/bin/jupyter server --version; $HOME/anaconda3/bin/python -c 'import jupyterlab'"
+        spec,
+        "${AWSGPU_ROOT}/opt/conda/bin/jupyter server --version; ${AWSGPU_ROOT}/opt/conda/bin/python -c 'import jupyterlab'",
     )
     assert (status, text.count(".")) == (0, 2)
 
@@ -72,9 +73,9 @@ def test_gpu_is_busy_while_a_kernel_computes(yard: Yard) -> None:
     """A kernel that uses the processor is a process on the GPU."""
     spec = yard.boot(image=_DLAMI)
     client = yard.connect(spec)
-    spin = '$HOME/anaconda3/bin/python -c "print(1, flush=True)\nwhile True: pass" ipykernel_launcher'
+    spin = '${AWSGPU_ROOT}/opt/conda/bin/python -c "print(1, flush=True)\nwhile True: pass" ipykernel_launcher'
     _, out, _ = client.exec_command(spin)
     assert out.readline() == "1\n"
     text = yard.run(spec, "nvidia-smi --query-compute-apps=pid,name --format=csv,noheader; " + _QUERY)[1]
-    assert "anaconda3/bin/python" in text
+    assert "conda/bin/python" in text
     assert not text.endswith(", 0 %\n")
