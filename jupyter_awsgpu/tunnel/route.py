@@ -10,6 +10,24 @@ ELSEWHERE = "192.0.2.1"
 """A documentation address (RFC 5737): stands for the internet where the instance has no literal address."""
 
 
+class RouteWatch:
+    """Tells, each time it is asked, whether the way to an address begins at another of ours than before."""
+
+    def __init__(self) -> None:
+        self._towards: str | None = None
+        self.own_address: str | None = None
+
+    def moved(self, address: str) -> bool:
+        """Return whether our own address changed; having none for a while is no change."""
+        own = own_address_towards(address)
+        same_way, before = address == self._towards, self.own_address
+        self._towards = address
+        if same_way and own is None:
+            return False
+        self.own_address = own
+        return same_way and before is not None and own != before
+
+
 def own_address_towards(address: str) -> str | None:
     """Return this machine's address on the way to `address`, None without a way; nothing is sent."""
     target = ELSEWHERE

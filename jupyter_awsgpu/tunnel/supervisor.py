@@ -19,13 +19,14 @@ from jupyter_awsgpu.errors import (
     KeyTooOpen,
     SshRefused,
 )
-from jupyter_awsgpu.tunnel import processes, route
+from jupyter_awsgpu.tunnel import processes
 from jupyter_awsgpu.tunnel.backoff import Backoff
 from jupyter_awsgpu.tunnel.clock import Clock, SleepWatch, SystemClock
 from jupyter_awsgpu.tunnel.guard import VARIABLE
 from jupyter_awsgpu.tunnel.link import Link
 from jupyter_awsgpu.tunnel.log import close_log, open_log
 from jupyter_awsgpu.tunnel.record import RecordFile, endpoint_document, endpoint_of, now
+from jupyter_awsgpu.tunnel.route import RouteWatch
 from jupyter_awsgpu.tunnel.workers import Connected, DialFailed, Ended, Located, LocateFailed, Message, Workers
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ class Supervisor:
         self._link = Link()
         self._backoff = Backoff()
         self._endpoint = endpoint_of(journal.document)
-        self._own_address: str | None = None
+        self._route = RouteWatch()
         self._down_since = clock.monotonic()
         self._dial_at = 0.0
         self._locate_at = 0.0 if self._endpoint is None else self._down_since + LOCATE_AFTER_S
@@ -185,13 +186,11 @@ class Supervisor:
 
     def _look_around(self) -> None:
         woke = self._sleep.woke(TICK_S)
-        address = route.own_address_towards(self._endpoint.address if self._endpoint else "")
-        moved = address is not None and self._own_address is not None and address != self._own_address
-        self._own_address = address or self._own_address
+        moved = self._route.moved(self._endpoint.address if self._endpoint else "")
         if woke:
             self._reconsider("this machine woke up")
         elif moved:
-            self._reconsider(f"this machine's address is {address} now")
+            self._reconsider(f"this machine's address is {self._route.own_address} now")
         self._note_seen()
 
     def _reconsider(self, why: str) -> None:

@@ -227,3 +227,12 @@ def test_the_tunnels_process_loads_neither_boto3_nor_widgets():
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def test_another_destination_is_no_other_network():
+    """Only the same way beginning elsewhere means that this machine moved."""
+    watch = route.RouteWatch()
+    assert not watch.moved("127.0.0.1")
+    assert not watch.moved("")
+    assert not watch.moved("")
+    assert not watch.moved("127.0.0.1")
