@@ -29,9 +29,9 @@ class Namespace:
         self.here, self.there = f"198.18.{octet}.1", f"198.18.{octet}.2"  # RFC 2544: for such trials
         _ip("netns", "add", self.name)
         _ip("link", "add", self.ours, "type", "veth", "peer", "name", self.theirs, "netns", self.name)
-        _ip("addr", "add", f"{self.here}/30", "dev", self.ours)
+        _ip("addr", "add", f"{self.here}/29", "dev", self.ours)
         _ip("link", "set", self.ours, "up")
-        self.inside("addr", "add", f"{self.there}/30", "dev", self.theirs)
+        self.inside("addr", "add", f"{self.there}/29", "dev", self.theirs)
         self.inside("link", "set", self.theirs, "up")
         self.inside("link", "set", "lo", "up")
 
@@ -57,6 +57,14 @@ class Namespace:
                 "DROP",
             )
 
+    def move_us(self) -> None:
+        """Give this machine another address on the same network, as a roaming laptop gets one."""
+        before, self.here = self.here, self.here[:-1] + "3"
+        _ip("addr", "add", f"{self.here}/29", "dev", self.ours)
+        _ip("addr", "del", f"{before}/29", "dev", self.ours)
+        if not _has_address(self.ours, self.here):  # the kernel drops secondary addresses with the first
+            _ip("addr", "add", f"{self.here}/29", "dev", self.ours)
+
     def remove(self) -> None:
         _run("ip", "netns", "del", self.name)
 
@@ -67,6 +75,11 @@ def _ip(*arguments: str) -> None:
 
 def _run(*argv: str) -> None:
     subprocess.run(argv, check=True, capture_output=True, timeout=20)
+
+
+def _has_address(device: str, address: str) -> bool:
+    shown = subprocess.run(["ip", "-o", "addr", "show", "dev", device], check=True, capture_output=True, text=True)
+    return f" {address}/" in shown.stdout
 
 
 @pytest.fixture
@@ -119,6 +132,15 @@ def test_packets_that_vanish_are_noticed_and_survived(distant, namespace):
     time.sleep(3)
     namespace.drop(on=False)
     assert get_until_it_answers(port, 20) < 2
+
+
+def test_another_address_of_our_own_is_noticed_at_once(distant, namespace):
+    """The laptop roams: no keepalive has to run out before the tunnel connects from the new address."""
+    port = distant.open().local_port
+    assert get(port) == b"hi"
+    namespace.move_us()
+    assert get_until_it_answers(port, 20) < 7
+    assert "this machine's address is" in distant.log()
 
 
 def test_waiting_for_ssh_notices_it_through_dropped_packets(distant, namespace, tmp_path):
