@@ -1,7 +1,7 @@
-"""`python -m jupyter_awsgpu.tunnel.guard COMMAND…`: runs the tunnel's process again if it is killed.
+"""`python -I -S guard.py COMMAND…`: runs the tunnel's process again if it is killed.
 
 A process that the system killed for memory, or a person by mistake, is back within half a second. This
-one only waits, and imports next to nothing.
+one only waits. It is run as a file of its own, without the package, so that it stays a third as large.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_awsgpu.errors import PortTaken, TunnelLost
 from jupyter_awsgpu.records.files import private_folder
 from jupyter_awsgpu.records.locks import exclusive
-from jupyter_awsgpu.tunnel import ports, processes
+from jupyter_awsgpu.tunnel import guard, ports, processes
 from jupyter_awsgpu.tunnel.log import read_log
 from jupyter_awsgpu.tunnel.record import RecordFile, alive, endpoint_document, now, tunnel_of
 
@@ -114,8 +114,8 @@ class Tunnels:
         record.withdraw_end()
         record.write(wish.document(local, self._log(instance.instance_id)))
         self._ports.keep(instance.instance_id, wish.local_port, local)
-        argv = [sys.executable, "-m", "jupyter_awsgpu.tunnel.guard", *self._command(str(record.path))]
-        processes.start_detached(argv, self._errors(instance.instance_id))
+        guarded = [sys.executable, "-I", "-S", guard.__file__, *self._command(str(record.path))]
+        processes.start_detached(guarded, self._errors(instance.instance_id))
 
     def _wait_until_up(self, instance: Instance) -> Tunnel:
         deadline = time.monotonic() + UP_WITHIN_S
