@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu import host as ssh
-from jupyter_awsgpu.errors import AwsGpuError, SshUnreachable
+from jupyter_awsgpu.errors import AwsGpuError, ProvisioningFailed, SshUnreachable
 from jupyter_awsgpu.host.refusals import with_facts
 from jupyter_awsgpu.remote import browser, guest, jupyter
 from jupyter_awsgpu.verbs.access import allowed_blocks, renew_ingress
@@ -24,6 +24,9 @@ SSH_WITHIN_S = 300.0
 
 FIRST_TRY_S = 8.0
 """How long SSH may be silent on a running instance before the group's rule is renewed."""
+
+REBOOTS = 3
+"""How often provisioning may restart the instance: once for nouveau, once for the driver, one to spare."""
 
 ANSWER_WITHIN_S = 60.0
 """How long Jupyter may take to answer through the tunnel once its server runs."""
@@ -46,17 +49,33 @@ def arrive(bench: Workbench, instance: Instance, operation: Operation, way: Way,
     Safe to run again at any time: each step first looks whether it is already right. Raises the
     errors of `host`, `tunnel` and `remote`.
     """
-    with _reach(bench, instance, operation, way, booting=booting) as host:
+    host = _reach(bench, instance, operation, way, booting=booting)
+    try:
         with operation.step("identity", "Verifying who answers") as step:
             ssh.exchange_host_key(host, bench.records.pins, instance.launch_id)
             step.say("The instance has its own host key, pinned here")
-        with operation.step("provision", "The instance sets itself up") as step:
-            guest.follow_progress(host, lambda one: _tell(step, one))
-            step.say("The instance is set up")
+        host = _provisioned(bench, instance, operation, way, host)
         with operation.step("jupyter", "Reading port and token from Jupyter") as step:
             server = jupyter.find_server(host)
             step.say(f"Jupyter runs on port {server.port} of the instance")
+    finally:
+        host.close()
     return _open_way(bench, instance, server, operation, way)
+
+
+def _provisioned(bench: Workbench, instance: Instance, operation: Operation, way: Way, host: Host) -> Host:
+    """Follow the guest to `ready`, over the reboots a driver may want; return the connection that then stands."""
+    with operation.step("provision", "The instance sets itself up") as step:
+        for _ in range(REBOOTS + 1):
+            with suppress(SshUnreachable):  # it restarts, and takes the connection with it
+                if guest.follow_progress(host, lambda one: _tell(step, one)).phase == "ready":
+                    step.say("The instance is set up")
+                    return host
+            host.close()
+            step.say("The instance restarts; waiting for it")
+            target = replace(endpoint(bench, instance), via=way.via)
+            host = _dial(bench, instance, target, timeout_s=SSH_WITHIN_S, wait=True)
+        raise ProvisioningFailed(name=instance.name, step="restart", log="it restarts again and again")
 
 
 def _reach(bench: Workbench, instance: Instance, operation: Operation, way: Way, *, booting: bool) -> Host:
