@@ -1,7 +1,6 @@
 /** An ipywidgets manager of the panel's own: the sidebar is no notebook and has none to borrow. */
 import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { Kernel } from '@jupyterlab/services';
-import type { DOMWidgetModel } from '@jupyter-widgets/base';
 import type { KernelWidgetManager } from '@jupyter-widgets/jupyterlab-manager';
 import type { Widget } from '@lumino/widgets';
 
@@ -39,7 +38,6 @@ export async function makeView(manager: KernelWidgetManager, modelId: string): P
       manager.restored.connect(done);
     });
   }
-  const model = (await manager.get_model(modelId)) as DOMWidgetModel;
-  const view = await manager.create_view(model);
+  const view = await manager.create_view(await manager.get_model(modelId));
   return view.luminoWidget;
 }

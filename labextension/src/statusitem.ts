@@ -10,11 +10,11 @@ export class StatusItem extends Widget {
     this.button.type = 'button';
     this.button.addEventListener('click', press);
     this.node.append(this.button);
-    this.show_({ text: name, title: name, level: 'idle' });
+    this.tell({ text: name, title: name, level: 'idle' });
   }
 
   /** Show a summary; a level that worries is told by the text too, never by colour alone. */
-  show_(summary: ISummary): void {
+  tell(summary: ISummary): void {
     this.button.textContent = summary.text;
     this.button.title = summary.title;
     this.button.setAttribute('aria-label', `${summary.text}. ${summary.title}`);

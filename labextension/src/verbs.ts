@@ -21,7 +21,7 @@ export function verbs(trans: TranslationBundle): IVerb[] {
     { verb: 'image', label: trans.__('Make an Image') },
     { verb: 'terminate', label: trans.__('Terminate…') },
     { verb: 'logs', label: trans.__('Show the Log') },
-    { verb: 'gpu', label: trans.__('Show the GPU') },
+    { verb: 'ssh', label: trans.__('Show the SSH Command') },
     { verb: 'types', label: trans.__('List GPU Types and Prices') },
     { verb: 'regions', label: trans.__('List Regions') },
     { verb: 'quota', label: trans.__('Show Limits') },

@@ -23,7 +23,8 @@ export const kernel: JupyterFrontEndPlugin<IPanelKernel> = {
     const language = (): string => (translator ?? nullTranslator).languageCode;
     const panelKernel = new PanelKernel(app.serviceManager, () => kernelName, language);
     void registry?.load(SETTINGS_ID).then(async settings => {
-      kernelName = String(settings.get('kernelName').composite ?? '');
+      const name = settings.get('kernelName').composite;
+      kernelName = typeof name === 'string' ? name : '';
       if (settings.get('watchFromStart').composite === true) {
         await app.restored;
         window.setTimeout(() => void panelKernel.start().catch(console.warn), SETTLED_MS);

@@ -22,12 +22,12 @@ export const status: JupyterFrontEndPlugin<void> = {
     statusBar.registerStatusItem('jupyter-awsgpu:status', { item, align: 'left', rank: 20 });
     panelKernel.received.connect((_, message) => {
       if (message.kind === 'summary') {
-        item.show_(message.summary);
+        item.tell(message.summary);
       }
     });
     panelKernel.conditionChanged.connect((_, condition) => {
       if (condition === 'dead') {
-        item.show_({ text: trans.__('AWS GPU'), title: trans.__('The panel’s kernel has ended.'), level: 'idle' });
+        item.tell({ text: trans.__('AWS GPU'), title: trans.__('The panel’s kernel has ended.'), level: 'idle' });
       }
     });
   }

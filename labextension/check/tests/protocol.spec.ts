@@ -1,0 +1,25 @@
+import { readMessage } from '../../src/protocol';
+
+describe('messages from Python', () => {
+  it('reads a summary with the level it has', () => {
+    const summary = { text: 'AWS GPU: 1 running', title: 'gpu', level: 'warning' };
+    expect(readMessage({ kind: 'summary', summary })).toEqual({ kind: 'summary', summary });
+  });
+
+  it('takes an unknown level for the quietest', () => {
+    const read = readMessage({ kind: 'summary', summary: { text: 'x', title: '', level: 'panic' } });
+    expect(read).toEqual({ kind: 'summary', summary: { text: 'x', title: '', level: 'idle' } });
+  });
+
+  it('keeps what a toast’s button sends as it is', () => {
+    const toast = { message: 'idle', level: 'warning', actions: [{ label: 'Keep', send: { run: ['keep', 'gpu'] } }] };
+    expect(readMessage({ kind: 'toast', toast })).toEqual({ kind: 'toast', toast });
+  });
+
+  it.each([null, undefined, 3, 'x', [], {}, { kind: 'unheard-of' }, { kind: 'summary' }, { kind: 'use-here' }])(
+    'ignores what it does not know: %p',
+    data => {
+      expect(readMessage(data as never)).toBeNull();
+    }
+  );
+});
