@@ -130,6 +130,7 @@ BOTOCORE: Mapping[str, Callable[[BaseException, Facts], errors.AwsGpuError]] = {
     "LoginTokenLoadError": _expired,
     "LoginError": _expired,
     "HTTPClientError": _unreachable,
+    "ResponseParserError": _unreachable,  # something that is not AWS answered: a proxy, a captive portal
     "ConnectionError": _unreachable,
     "ConnectTimeoutError": _unreachable,
     "ReadTimeoutError": _unreachable,

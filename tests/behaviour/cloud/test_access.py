@@ -1,0 +1,129 @@
+"""Key pairs, groups and networks: made once, shared fairly, never taken over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from conftest import OTHER_KEY, PUBLIC_KEY, Launched, new_clouds, tags_of
+
+from jupyter_awsgpu.cloud.parallel import parallel
+from jupyter_awsgpu.errors import KeyPairTaken, NoDefaultVpc, NoSubnet, PermissionDenied
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from conftest import Aws
+
+    from jupyter_awsgpu.cloud import Cloud
+
+OWNER = "123456789012/user/demo"
+
+
+def rules(cloud: Cloud, group_id: str) -> set[tuple[str, str]]:
+    """Return (block, description) of every rule of a group."""
+    group: dict[str, Any] = cloud.place.ec2.describe_security_groups(GroupIds=[group_id])["SecurityGroups"][0]
+    return {
+        (block["CidrIp"], block.get("Description", ""))
+        for permission in group["IpPermissions"]
+        for block in permission["IpRanges"]
+    }
+
+
+def ensure(cloud: Cloud, address: str, client_id: str = "c1") -> str:
+    """Ensure the demo owner's group for one client at one address."""
+    blocks = (f"{address}/32",)
+    return cloud.ensure_security_group("awsgpu-demo", tags_of(OWNER), allow_from=blocks, client_id=client_id)
+
+
+def test_a_key_is_imported_once_and_then_only_looked_at(aws: Aws, cloud: Cloud) -> None:
+    """The second launch makes one call."""
+    cloud.ensure_key_pair("awsgpu-key", PUBLIC_KEY, tags_of(OWNER))
+    cloud.ensure_key_pair("awsgpu-key", PUBLIC_KEY, tags_of(OWNER))
+    assert aws.operations() == ["DescribeKeyPairs", "ImportKeyPair", "DescribeKeyPairs"]
+
+
+def test_another_key_under_the_name_is_refused(cloud: Cloud) -> None:
+    """Its private half is not here; using it would launch a machine nobody can enter."""
+    cloud.ensure_key_pair("awsgpu-key", OTHER_KEY, tags_of(OWNER))
+    with pytest.raises(KeyPairTaken, match="awsgpu-key"):
+        cloud.ensure_key_pair("awsgpu-key", PUBLIC_KEY, tags_of(OWNER))
+
+
+def test_two_processes_at_once_make_one_key_and_one_group(aws: Aws, tmp_path: Path) -> None:
+    """The slower one takes the faster one's."""
+    with parallel(4) as pool:
+        shared = [new_clouds(aws, tmp_path).here() for _ in range(4)]
+        keys = list(pool.map(lambda one: one.ensure_key_pair("awsgpu-key", PUBLIC_KEY, tags_of(OWNER)), shared))
+        groups = list(pool.map(lambda one: ensure(one, "192.0.2.1"), shared))
+    assert set(keys) == {"awsgpu-key"}
+    assert len(set(groups)) == 1
+
+
+def test_a_group_that_is_right_costs_one_call(aws: Aws, cloud: Cloud) -> None:
+    """Warm, the group is one round trip."""
+    ensure(cloud, "192.0.2.1")
+    before = len(aws.operations())
+    ensure(cloud, "192.0.2.1")
+    assert aws.operations()[before:] == ["DescribeSecurityGroups"]
+
+
+def test_a_roaming_laptop_replaces_its_own_rule_and_no_others(cloud: Cloud) -> None:
+    """Each rule is marked with the client it belongs to."""
+    group = ensure(cloud, "192.0.2.1", "c1")
+    ensure(cloud, "192.0.2.2", "c2")
+    ensure(cloud, "198.51.100.7", "c1")
+    assert rules(cloud, group) == {("198.51.100.7/32", "awsgpu client c1"), ("192.0.2.2/32", "awsgpu client c2")}
+
+
+def test_two_clients_behind_one_address_both_get_in(cloud: Cloud) -> None:
+    """The same rule again is a success, whoever made it."""
+    group = ensure(cloud, "192.0.2.1", "c1")
+    assert ensure(cloud, "192.0.2.1", "c2") == group
+    assert {block for block, _ in rules(cloud, group)} == {"192.0.2.1/32"}
+
+
+def test_renewing_leaves_other_owners_groups_alone(cloud: Cloud) -> None:
+    """What does not carry the owner's tag is never changed."""
+    group = ensure(cloud, "192.0.2.1")
+    renewed = {"allow_from": ("198.51.100.7/32",), "client_id": "c1"}
+    cloud.renew_ingress((group,), owner="123456789012/user/other", **renewed)  # type: ignore[arg-type]
+    assert {block for block, _ in rules(cloud, group)} == {"192.0.2.1/32"}
+    cloud.renew_ingress((group,), owner=OWNER, **renewed)  # type: ignore[arg-type]
+    assert {block for block, _ in rules(cloud, group)} == {"198.51.100.7/32"}
+
+
+def test_without_a_default_network_that_is_said(aws: Aws, cloud: Cloud) -> None:
+    """With the command that makes one."""
+    for subnet in cloud.place.ec2.describe_subnets()["Subnets"]:
+        cloud.place.ec2.delete_subnet(SubnetId=subnet["SubnetId"])
+    cloud.place.ec2.delete_vpc(VpcId=cloud.default_vpc())
+    with pytest.raises(NoDefaultVpc) as caught:
+        ensure(cloud, "192.0.2.1")
+    assert "create-default-vpc" in caught.value.remedy
+    assert "CreateSecurityGroup" not in aws.operations()
+
+
+def test_a_subnet_that_is_not_there_is_named(cloud: Cloud) -> None:
+    """Before anything is made."""
+    with pytest.raises(NoSubnet, match="subnet-0123"):
+        cloud.vpc_of_subnet("subnet-0123")
+
+
+def test_permissions_are_asked_without_making_anything(aws: Aws, ready: Launched) -> None:
+    """DryRun of the launch, the key pair and the group; a denial names the action."""
+    before = len(aws.calls())
+    ready.cloud.require_permissions(ready.itype, ready.image)
+    assert all(call["dry_run"] for call in aws.calls()[before:])
+    aws.fail("RunInstances", "UnauthorizedOperation")
+    with pytest.raises(PermissionDenied, match="ec2:RunInstances"):
+        ready.cloud.require_permissions(ready.itype, ready.image)
+
+
+def test_a_group_in_use_goes_once_its_instance_has_gone(aws: Aws, ready: Launched) -> None:
+    """DependencyViolation is waited out, not reported."""
+    aws.set(stopping_s=1.0)
+    instance = ready.cloud.run(ready.request())[0]
+    ready.cloud.terminate(instance.instance_id)
+    ready.cloud.delete_security_group(ready.group_id, timeout_s=20)
+    assert aws.operations().count("DeleteSecurityGroup") > 1
