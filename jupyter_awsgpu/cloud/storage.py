@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_awsgpu.cloud import tags
 from jupyter_awsgpu.cloud.place import filters, until
 from jupyter_awsgpu.cloud.refusals import refusals
-from jupyter_awsgpu.errors import AwsGpuError, AwsRefused, ImageNotFound, OtherOwner
+from jupyter_awsgpu.errors import AwsGpuError, ImageNotFound, OtherOwner
 from jupyter_awsgpu.model import Volume
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ def detach_volume(place: Place, volume_id: str, instance_id: str | None = None) 
     try:
         with refusals(region=place.region):
             place.ec2.detach_volume(VolumeId=volume_id, **more)
-    except AwsRefused as exc:
+    except AwsGpuError as exc:
         if exc.facts.get("aws_code") != "IncorrectState":
             raise
 

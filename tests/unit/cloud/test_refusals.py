@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import botocore.exceptions as boto
+import botocore.parsers
 import pytest
 from botocore.exceptions import ClientError
 from hypothesis import given
@@ -267,9 +268,14 @@ def test_what_botocore_finds_itself_is_translated(exc: Exception, expected: type
     assert type(meant(exc)) is expected
 
 
+def test_an_answer_that_is_not_awss_means_the_way_to_aws() -> None:
+    """A proxy's or a hotel's page is not a refusal of AWS's."""
+    assert isinstance(meant(botocore.parsers.ResponseParserError("<html>")), errors.AwsUnreachable)
+
+
 def test_every_name_of_a_botocore_exception_exists() -> None:
     """A name misspelt in the table would never match."""
-    assert all(hasattr(boto, name) for name in BOTOCORE)
+    assert all(hasattr(boto, name) or hasattr(botocore.parsers, name) for name in BOTOCORE)
 
 
 def test_our_own_mistakes_pass() -> None:
