@@ -1,7 +1,7 @@
 """What an image brings to a host's disk: its interpreter, its driver, and the tools a host must answer.
 
 The tools (`shims/`) are small programs that stand for AWS-side or hardware-side ones: sudo,
-shutdown, service, apt-get, lspci, nvidia-smi, cloud-init. They are written anew at every boot.
+shutdown, service, apt and dpkg, lspci, nvidia-smi, cloud-init. They are written anew at every boot.
 """
 
 from __future__ import annotations
@@ -26,12 +26,14 @@ _TOOLS = {
     "sudo": ("bin/sudo",),
     "power": ("sbin/shutdown", "sbin/poweroff", "sbin/halt", "sbin/reboot"),
     "service": ("sbin/service",),
-    "apt-get": ("bin/apt-get", "bin/apt"),
+    "packages": ("bin/apt-get", "bin/apt", "bin/apt-mark", "bin/dpkg", "bin/dpkg-query"),
     "lspci": ("bin/lspci",),
     "cloud-init": ("bin/cloud-init",),
 }
 _ONE_ID = {"chown": ("bin/chown", "bin/chgrp"), "as-user": ("bin/su", "sbin/runuser")}
 """Only where the host has a single user id, so that ownership cannot change and su cannot work."""
+
+_OS_IDS = {"amazon-linux": "amzn"}
 
 _ABSENT = ("systemctl", "systemd-run", "journalctl", "loginctl", "nvidia-smi", "nvidia-modprobe", "docker", "snap")
 """Programs of this machine that a host must not find: there is no systemd, and its GPU is not this machine's."""
@@ -51,9 +53,11 @@ def install(accounts: Accounts, spec: HostSpec) -> None:
     if ground.isolated:
         _hide_programs()
     _python(accounts)
+    _name_system(accounts, str(spec.image.get("os") or ""))
     driver = ground.path("etc/awsgpu-demo-driver")
     if spec.image.get("driver") and not driver.exists():
         driver.write_text(str(spec.image["driver"]) + "\n")
+    write_tool(accounts, "nvidia-smi", f"{RUNTIME}/nvidia-smi")  # where the driver's package takes it from
     if driver.exists():
         write_tool(accounts, "nvidia-smi", "usr/local/bin/nvidia-smi")
     if prefix := interpreter_prefix(spec):
@@ -64,7 +68,7 @@ def write_tool(accounts: Accounts, name: str, place: str) -> None:
     """Write one of our tools; its first line names the interpreter it runs under."""
     text = (SHIMS / name).read_text()
     text = text.replace("#!python\n", f"#!{accounts.bare_python()} -IS\n", 1)
-    text = text.replace("@RUNTIME@", str(accounts.ground.path(RUNTIME))).replace("@SHIMS@", str(SHIMS))
+    text = text.replace("@RUNTIME@", str(accounts.ground.path(RUNTIME)))
     target = accounts.ground.path(place)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(text)
@@ -99,6 +103,19 @@ def _python(accounts: Accounts) -> None:
     if not target.exists():
         target.write_text(f'#!/bin/sh\nexec {accounts.bare_python()} "$@"\n')
         target.chmod(0o755)
+
+
+def _name_system(accounts: Accounts, system: str) -> None:
+    """Say in /etc/os-release what the image says ("ubuntu-22.04"); without a word, this machine's stays."""
+    name, _, version = system.rpartition("-")
+    if not name:
+        return
+    release = accounts.ground.path("etc/os-release")
+    release.parent.mkdir(parents=True, exist_ok=True)
+    release.unlink(missing_ok=True)
+    title = name.replace("-", " ").title()
+    lines = (f'NAME="{title}"', f"ID={_OS_IDS.get(name, name)}", f'VERSION_ID="{version}"')
+    release.write_text("\n".join((*lines, f'PRETTY_NAME="{title} {version} (SIMULATED)"', "")))
 
 
 def interpreter_prefix(spec: HostSpec) -> str | None:
