@@ -26,7 +26,7 @@ The tree:
     ├── GuestError            ProvisioningFailed · JupyterDown
     ├── AwsError              AWS or the way to it failed: AwsUnreachable · AwsFailing · AwsThrottled
     │                         AwsRefused
-    ├── LocalError            this machine: StateUnreadable · Busy · ExtraMissing
+    ├── LocalError            this machine: StateUnreadable · Busy · ExtraMissing · DetachedFailed
     ├── DemoError             DemoNotRunning · DemoFailed
     ├── Interrupted           the person said stop                               (exit status 130)
     └── Bug                   nobody foresaw it; a log file holds the traceback
@@ -711,6 +711,13 @@ class ExtraMissing(LocalError):
     code = "extra-missing"
     cause = "{what} needs an extra that is not installed."
     remedy_template = 'pip install "jupyter-awsgpu[{extra}]"'
+
+
+class DetachedFailed(LocalError):
+    """A verb that was to go on by itself ended before it began. Facts: message, remedy."""
+
+    code = "detached-failed"
+    remedy_template = "{remedy}"
 
 
 # ── demo ─────────────────────────────────────────────────────────────────────────────────────

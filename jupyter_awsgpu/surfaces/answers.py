@@ -1,0 +1,236 @@
+"""What a verb's value becomes on its way to a person: something that knows its picture and its JSON.
+
+Single values (`Instance`, `Plan`, `Quota`) stay what they are; several of them come as one `Listing`,
+a tuple that a notebook shows as a table.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from jupyter_awsgpu.model import Check, Cost, Image, Instance, Leftover, Offer, Plan, Quota
+from jupyter_awsgpu.surfaces.render.sheet import Cell, Column, Sheet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Self
+
+    from jupyter_awsgpu.demo.client import DemoStatus
+
+T = TypeVar("T")
+
+
+class Listing(tuple[T, ...]):
+    """Several values of one kind; behaves as a tuple, shows as a table."""
+
+    simulated: bool
+
+    def __new__(cls, values: Iterable[T], *, simulated: bool = False) -> Self:
+        """Make a tuple that remembers whether the AWS was the simulated one."""
+        made = super().__new__(cls, values)
+        made.simulated = simulated
+        return made
+
+    def sheet(self) -> Sheet:
+        """Return the table."""
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        """Return the table as text, 80 columns wide."""
+        from jupyter_awsgpu.surfaces.render import text
+
+        return text.draw(self.sheet())
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        from jupyter_awsgpu.surfaces.notebook import bundle
+
+        return bundle(self.sheet())
+
+
+class Instances(Listing[Instance]):
+    """The answer of `status`."""
+
+    def sheet(self) -> Sheet:
+        """Return the table of instances."""
+        from jupyter_awsgpu.surfaces.render import instances
+
+        return instances.table(self, simulated=self.simulated)
+
+
+class Types(Listing[Offer]):
+    """The answer of `types`."""
+
+    def sheet(self) -> Sheet:
+        """Return the table of types."""
+        from jupyter_awsgpu.surfaces.render import choosing
+
+        return choosing.types(self, simulated=self.simulated)
+
+
+class Regions(Listing[Offer]):
+    """The answer of `regions`."""
+
+    def sheet(self) -> Sheet:
+        """Return the table of regions."""
+        from jupyter_awsgpu.surfaces.render import choosing
+
+        return choosing.regions(self, simulated=self.simulated)
+
+
+class Images(Listing[Image]):
+    """The answer of `images`."""
+
+    def sheet(self) -> Sheet:
+        """Return the table of images."""
+        from jupyter_awsgpu.surfaces.render import choosing
+
+        return choosing.images(self, simulated=self.simulated)
+
+
+class Preflight(Listing[Check]):
+    """The answer of `doctor`."""
+
+    def sheet(self) -> Sheet:
+        """Return the table of checks."""
+        from jupyter_awsgpu.surfaces.render import checks
+
+        return checks.doctor(self, simulated=self.simulated)
+
+
+class Costs(Listing[Cost]):
+    """The answer of `cost`."""
+
+    def sheet(self) -> Sheet:
+        """Return the table of costs."""
+        from jupyter_awsgpu.surfaces.render import spending
+
+        return spending.costs(self, simulated=self.simulated)
+
+
+class Leftovers(Listing[Leftover]):
+    """The answer of `cleanup`."""
+
+    removed: bool
+
+    def __new__(cls, values: Iterable[Leftover], *, simulated: bool = False, removed: bool = False) -> Self:
+        """Make the tuple; `removed` tells what was done from what could be."""
+        made = super().__new__(cls, values, simulated=simulated)
+        made.removed = removed
+        return made
+
+    def sheet(self) -> Sheet:
+        """Return the table of leftovers."""
+        from jupyter_awsgpu.surfaces.render import spending
+
+        return spending.leftovers(self, removed=self.removed, simulated=self.simulated)
+
+
+@dataclass(frozen=True, slots=True)
+class WithToken:
+    """The instance of `launch --json` in a terminal, the one place where both stand together."""
+
+    instance: Instance
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """The answer of `token`: the token in a terminal, None (and how to get in) in a notebook."""
+
+    token: str | None = field(repr=False)
+
+    def sheet(self) -> Sheet:
+        """Return what a notebook shows in place of a token."""
+        text = "A token is never shown in a notebook: it would be saved with it."
+        return Sheet("", (), (), empty=text, commands=("awsgpu open", "!awsgpu token   # in a terminal, without the !"))
+
+
+@dataclass(frozen=True, slots=True)
+class SshCommand:
+    """The exact ssh command; `run` where a command for the instance was given."""
+
+    arguments: tuple[str, ...]
+    run: bool = False
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Lines to print as they come."""
+
+    lines: Iterator[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A JSON document that is shown as one on every surface."""
+
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Detached:
+    """A verb that goes on in a process of its own; `name` of the instance, `operation` its log."""
+
+    verb: str
+    name: str
+    operation: str
+    log_file: str
+    simulated: bool = False
+
+    def sheet(self) -> Sheet:
+        """Return how to follow it."""
+        text = f"{self.verb} {self.name} goes on by itself."
+        name = "" if self.name == "gpu" else f" {self.name}"
+        commands = ("awsgpu status", f"awsgpu logs{name} --source operations")
+        return Sheet("", (), (), empty=text, commands=commands, simulated=self.simulated)
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """How the simulated AWS stands."""
+
+    status: DemoStatus
+    ended: bool = False
+
+    def sheet(self) -> Sheet:
+        """Return where it answers."""
+        if not self.status.running:
+            text = "The simulated AWS has ended, with all its instances." if self.ended else "It is not running."
+            return Sheet("", (), (), empty=text, commands=("awsgpu demo up",), simulated=True)
+        rows = (
+            (Cell("Endpoint", "quiet"), Cell(str(self.status.endpoint))),
+            (Cell("State", "quiet"), Cell(str(self.status.state_dir))),
+        )
+        return Sheet(
+            "The simulated AWS is running",
+            (Column(""), Column("")),
+            rows,
+            commands=("awsgpu --demo launch p2.xlarge", "awsgpu demo down"),
+            simulated=True,
+            headless=True,
+        )
+
+
+def sheet_of(value: object, *, simulated: bool = False) -> Sheet | None:
+    """Return the picture of an answer, or None for what has none."""
+    if isinstance(value, Instance):
+        from jupyter_awsgpu.surfaces.render import instances
+
+        return instances.card(value)
+    if isinstance(value, Plan):
+        from jupyter_awsgpu.surfaces.render import checks
+
+        return checks.plan(value)
+    if isinstance(value, Quota):
+        from jupyter_awsgpu.surfaces.render import choosing
+
+        return choosing.quota(value, simulated=simulated)
+    if isinstance(value, Image):
+        from jupyter_awsgpu.surfaces.render import choosing
+
+        return replace(choosing.images((value,), simulated=simulated), title=f"Image {value.name}")
+    if isinstance(value, Listing | Token | Demo | Detached):
+        return value.sheet()
+    return None

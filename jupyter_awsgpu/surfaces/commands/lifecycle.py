@@ -1,0 +1,87 @@
+"""`stop`, `start`, `keep`, `image`, `terminate`: pausing, holding, copying, ending."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from jupyter_awsgpu.surfaces import values
+from jupyter_awsgpu.surfaces.ask import Ask, pass_ask
+from jupyter_awsgpu.surfaces.grammar import verb
+
+
+@verb("stop")
+@click.argument("name", type=values.INSTANCE, required=False)
+@pass_ask
+def stop(ask: Ask, *, name: str | None) -> Any:
+    """Stop the instance: billing by the hour ends, disk and files stay."""
+    from jupyter_awsgpu.verbs.stop import stop as pause
+
+    return pause(ask.bench(), name)
+
+
+@verb("start")
+@click.argument("name", type=values.INSTANCE, required=False)
+@click.option("--port", type=values.PORT, help="Local port of the tunnel.")
+@click.option("--open/--no-open", "open_browser", default=False, help="Open the browser too.")
+@pass_ask
+def start(ask: Ask, *, name: str | None, port: int | None, open_browser: bool) -> Any:
+    """Start a stopped instance and open its tunnel again."""
+    from jupyter_awsgpu.verbs.start import start as resume
+
+    return resume(ask.bench(), name, port=port, open_browser=open_browser)
+
+
+@verb("keep")
+@click.argument("name", metavar="[NAME]", required=False)
+@click.argument("time", metavar="[TIME]", required=False)
+@click.option("--hours", type=values.HOURS, help="How long from now; 1 hour where left out, 0 takes it back.")
+@pass_ask
+def keep(ask: Ask, *, name: str | None, time: str | None, hours: float | None) -> Any:
+    """Keep an idle instance running for a while: keep 2h, keep gpu 90m. The cap still stands."""
+    name, held = _whom_and_how_long(name, time, hours)
+    from jupyter_awsgpu.verbs.keep import keep as hold
+
+    return hold(ask.bench(), name, hours=held)
+
+
+def _whom_and_how_long(name: str | None, time: str | None, hours: float | None) -> tuple[str | None, float]:
+    """Tell `keep 2h` from `keep gpu`: a time begins with a digit, a name never does."""
+    if name is not None and time is None and name[:1].isdigit():
+        name, time = None, name
+    whom = None if name is None else str(values.INSTANCE.convert(name, None, None))
+    if time is not None:
+        hours = float(values.HOURS.convert(time, None, click.get_current_context(silent=True)))
+    return whom, 1.0 if hours is None else hours
+
+
+@verb("image")
+@click.argument("name", type=values.INSTANCE, required=False)
+@click.option("--name", "image_name", type=values.NAME, help="The image's name.")
+@click.option("--then-terminate", is_flag=True, help="End the instance once the image has been proved to boot.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@pass_ask
+def image(ask: Ask, *, name: str | None, image_name: str | None, then_terminate: bool, yes: bool) -> Any:
+    """Make an image of the instance; launch TYPE --image NAME starts from it."""
+    from jupyter_awsgpu.verbs.image import image as copy
+
+    bench = ask.bench()
+    return ask.consented(
+        lambda agreed: copy(bench, name, image_name=image_name, then_terminate=then_terminate, yes=agreed), yes=yes
+    )
+
+
+@verb("terminate")
+@click.argument("name", type=values.INSTANCE, required=False)
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@pass_ask
+def terminate(ask: Ask, *, name: str | None, yes: bool) -> Any:
+    """End the instance and delete its disk, for good."""
+    from jupyter_awsgpu.verbs.terminate import terminate as end
+
+    bench = ask.bench()
+    return ask.consented(lambda agreed: end(bench, name, yes=agreed), yes=yes)
+
+
+COMMANDS = {"stop": stop, "start": start, "keep": keep, "image": image, "terminate": terminate}

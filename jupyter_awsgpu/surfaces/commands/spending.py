@@ -1,0 +1,55 @@
+"""`cost` and `cleanup`: money spent, money still running."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from jupyter_awsgpu.surfaces.answers import Costs, Leftovers
+from jupyter_awsgpu.surfaces.ask import Ask, pass_ask
+from jupyter_awsgpu.surfaces.grammar import verb
+
+KINDS = (
+    "instance",
+    "volume",
+    "snapshot",
+    "image",
+    "address",
+    "key pair",
+    "security group",
+    "tunnel record",
+    "local key",
+)
+
+
+@verb("cost")
+@pass_ask
+def cost(ask: Ask) -> Any:
+    """What each instance has cost since its launch; a range where nobody looked."""
+    from jupyter_awsgpu.verbs.cost import cost as add_up
+
+    return Costs(add_up(ask.bench()), simulated=ask.simulated)
+
+
+@verb("cleanup")
+@click.option(
+    "--kind", "kinds", type=click.Choice(KINDS), multiple=True, help="Only these kinds, even if they hold work."
+)
+@click.option("--yes", "-y", is_flag=True, help="Remove; without it they are only listed.")
+@pass_ask
+def cleanup(ask: Ask, *, kinds: tuple[str, ...], yes: bool) -> Any:
+    """What of yours still costs money or clutters, with why we take it for yours."""
+    from jupyter_awsgpu.verbs.cleanup import cleanup as clear
+    from jupyter_awsgpu.verbs.cleanup import leftovers
+
+    bench = ask.bench()
+    found = clear(bench, kinds=kinds, yes=True) if yes else _listed(leftovers(bench), kinds)
+    return Leftovers(found, simulated=ask.simulated, removed=yes)
+
+
+def _listed(found: tuple[Any, ...], kinds: tuple[str, ...]) -> tuple[Any, ...]:
+    return tuple(one for one in found if not kinds or one.kind in kinds)
+
+
+COMMANDS = {"cost": cost, "cleanup": cleanup}

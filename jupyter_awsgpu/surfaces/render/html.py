@@ -1,0 +1,75 @@
+"""Sheets as HTML: the notebook theme's own colours, everything from outside escaped."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+from jupyter_awsgpu.surfaces.render.style import STYLE
+
+if TYPE_CHECKING:
+    from jupyter_awsgpu.surfaces.render.sheet import Cell, Column, Sheet
+
+BADGE = '<span class="awsgpu-badge" title="Nothing here is real, nothing costs money">SIMULATED</span>'
+
+
+def draw(sheet: Sheet) -> str:
+    """Return the sheet as one self-contained block."""
+    parts = []
+    if sheet.title or sheet.simulated:
+        parts.append(f'<div class="awsgpu-title">{escape(sheet.title)}{BADGE if sheet.simulated else ""}</div>')
+    if sheet.rows:
+        parts.append(_table(sheet))
+    elif sheet.empty:
+        parts.append(f'<div class="awsgpu-empty">{escape(sheet.empty)}</div>')
+    parts += [f'<div class="awsgpu-note">{escape(note)}</div>' for note in sheet.notes]
+    if sheet.commands:
+        lines = "\n".join(escape(command) for command in sheet.commands)
+        parts.append(f'<pre class="awsgpu-commands">{lines}</pre>')
+    return block("".join(parts))
+
+
+def block(inner: str, *, kind: str = "") -> str:
+    """Wrap finished HTML with the style it needs; each output stands alone."""
+    return f'{STYLE}<div class="awsgpu {kind}">{inner}</div>'
+
+
+def link(address: str) -> str:
+    """Return a link to an address of ours: only http on this machine becomes one.
+
+    >>> link("javascript:alert(1)")
+    'javascript:alert(1)'
+    """
+    shown = escape(address, quote=True)
+    if not address.startswith(("http://127.0.0.1:", "http://localhost:")):
+        return shown
+    return f'<a href="{shown}" target="_blank" rel="noopener noreferrer">{shown}</a>'
+
+
+def _table(sheet: Sheet) -> str:
+    used = [i for i in range(len(sheet.columns)) if any(row[i].text or row[i].bar is not None for row in sheet.rows)]
+    head = "".join(f"<th{_side(sheet.columns[i])}>{escape(sheet.columns[i].title)}</th>" for i in used)
+    rows = "".join("<tr>" + "".join(_cell(row[i], sheet.columns[i]) for i in used) + "</tr>" for row in sheet.rows)
+    return f"<table>{'' if sheet.headless else f'<thead><tr>{head}</tr></thead>'}<tbody>{rows}</tbody></table>"
+
+
+def _side(column: Column) -> str:
+    kinds = ("awsgpu-right" if column.right else "") + (" awsgpu-prose" if column.wraps else "")
+    return f' class="{kinds.strip()}"' if kinds.strip() else ""
+
+
+def _cell(cell: Cell, column: Column) -> str:
+    text = link(cell.link) if cell.link else escape(cell.text, quote=True)
+    if cell.tone:
+        text = f'<span class="awsgpu-{cell.tone}">{text}</span>'
+    if cell.bar is not None:
+        text += bar(cell.bar)
+    if cell.small:
+        text += f' <span class="awsgpu-quiet">{escape(cell.small, quote=True)}</span>'
+    return f"<td{_side(column)}>{text}</td>"
+
+
+def bar(fraction: float) -> str:
+    """Return a bar filled to `fraction` (0 to 1)."""
+    percent = 100 * max(0.0, min(1.0, fraction))
+    return f'<span class="awsgpu-bar"><span style="width:{percent:.0f}%"></span></span>'

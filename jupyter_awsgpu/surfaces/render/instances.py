@@ -1,0 +1,162 @@
+"""Instances: the table of `status`, and the card of one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from jupyter_awsgpu.model import InstanceState
+from jupyter_awsgpu.surfaces.render.sheet import Cell, Column, Sheet, Tone, duration, money
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jupyter_awsgpu.model import GuestReport, Instance, Tunnel
+
+STARTERS = ("awsgpu types", "awsgpu plan g4dn.xlarge", "awsgpu launch g4dn.xlarge")
+"""The three lines that start an instance: look, ask, do."""
+
+_COLUMNS = (
+    Column("Name"),
+    Column("State"),
+    Column("Type", yields=1),
+    Column("GPU", yields=4),
+    Column("Region", yields=5),
+    Column("Price", right=True, yields=2),
+    Column("Up for", right=True, yields=6),
+    Column("So far", right=True, yields=3),
+    Column("Jupyter here"),
+    Column("Doing", yields=7),
+)
+_TONES: dict[InstanceState, Tone] = {
+    InstanceState.RUNNING: "good",
+    InstanceState.PENDING: "warn",
+    InstanceState.STOPPING: "warn",
+    InstanceState.STOPPED: "quiet",
+    InstanceState.SHUTTING_DOWN: "quiet",
+    InstanceState.TERMINATED: "quiet",
+}
+
+
+def table(instances: Sequence[Instance], *, simulated: bool = False, now: datetime | None = None) -> Sheet:
+    """Return all instances, one a row; with none, the three lines that start one."""
+    at = now or datetime.now(UTC)
+    running = [one for one in instances if one.state.bills and one.price_per_hour]
+    notes = ()
+    if running:
+        each_hour = sum(one.price_per_hour or 0.0 for one in running)
+        count = f"{len(running)} instances" if len(running) > 1 else "It"
+        verb = "cost" if len(running) > 1 else "costs"
+        notes = (f"{count} {verb} {money(each_hour, running[0].currency)} an hour until stopped.",)
+    return Sheet(
+        title="GPU instances" if instances else "",
+        columns=_COLUMNS,
+        rows=tuple(_row(one, at) for one in instances),
+        notes=notes,
+        empty="No instances. Look at what there is, ask what it would cost, start one:",
+        commands=() if instances else STARTERS,
+        simulated=simulated or any(one.demo for one in instances),
+    )
+
+
+def _row(one: Instance, now: datetime) -> tuple[Cell, ...]:
+    alive = one.state.bills
+    return (
+        Cell(one.name, "strong"),
+        Cell(f"● {one.state}" if alive else f"○ {one.state}", _TONES[one.state]),
+        Cell(one.instance_type, small="spot" if one.spot else ""),
+        Cell(str(one.gpu) if one.gpu else ""),
+        Cell(one.region),
+        Cell(money(one.price_per_hour, one.currency, unit="/h")),
+        Cell(duration(_up_s(one, now)) if alive else ""),
+        Cell(money(_cost_so_far(one, now), one.currency) if alive else ""),
+        _address(one.tunnel),
+        Cell(_doing(one.guest)),
+    )
+
+
+def _up_s(one: Instance, now: datetime) -> float:
+    return max(0.0, (now - one.launched_at).total_seconds())
+
+
+def _cost_so_far(one: Instance, now: datetime) -> float | None:
+    """Return what this run has cost: EC2 bills by the second, a minute at least."""
+    if one.price_per_hour is None:
+        return None
+    return round(one.price_per_hour * max(60.0, _up_s(one, now)) / 3600.0, 2)
+
+
+def _address(tunnel: Tunnel | None) -> Cell:
+    if tunnel is None:
+        return Cell("")
+    if tunnel.phase == "up":
+        return Cell(f"localhost:{tunnel.local_port}", link=tunnel.local_url)
+    return Cell(f"tunnel {tunnel.phase}", "bad" if tunnel.phase == "gave-up" else "warn")
+
+
+def _doing(guest: GuestReport | None) -> str:
+    if guest is None:
+        return ""
+    if guest.notice:
+        return guest.notice
+    if guest.phase != "ready":
+        running = next((step.text for step in guest.steps if step.phase == "running"), "")
+        return running or guest.phase
+    if guest.busy_because:
+        return f"busy: {guest.busy_because}"
+    if guest.idle_stop_in_s is not None:
+        return f"idle, stops in {duration(guest.idle_stop_in_s)}"
+    return "ready"
+
+
+def card(one: Instance, *, now: datetime | None = None) -> Sheet:
+    """Return what matters of one instance, line by line: the answer of launch, connect, start, stop."""
+    at = now or datetime.now(UTC)
+    lines: list[tuple[str, Cell]] = [("State", Cell(str(one.state), _TONES[one.state]))]
+    if one.tunnel is not None:
+        lines.append(("Jupyter", _card_address(one.tunnel)))
+    gpu = f" · {one.gpu}" if one.gpu else ""
+    market = " · spot" if one.spot else ""
+    lines.append(("Machine", Cell(f"{one.instance_type}{gpu} · {one.zone}{market}")))
+    if one.price_per_hour is not None and one.state.alive:
+        spent = f" · {money(_cost_so_far(one, at), one.currency)} so far" if one.state.bills else " while it runs"
+        lines.append(("Price", Cell(money(one.price_per_hour, one.currency, unit="/h") + spent)))
+    if one.guest is not None:
+        lines += _guest_lines(one.guest)
+    if one.state_reason and not one.state.bills:
+        lines.append(("Why", Cell(one.state_reason)))
+    return Sheet(
+        title=one.name,
+        columns=(Column(""), Column("", wraps=True)),
+        rows=tuple((Cell(label, "quiet"), cell) for label, cell in lines),
+        commands=_next(one),
+        simulated=one.demo,
+        headless=True,
+    )
+
+
+def _card_address(tunnel: Tunnel) -> Cell:
+    if tunnel.phase == "up":
+        return Cell(tunnel.local_url, "strong", link=tunnel.local_url)
+    return Cell(f"tunnel {tunnel.phase}" + (f": {tunnel.reason}" if tunnel.reason else ""), "warn")
+
+
+def _guest_lines(guest: GuestReport) -> list[tuple[str, Cell]]:
+    lines = [("Doing", Cell(_doing(guest)))]
+    if guest.driver:
+        cuda = f", CUDA {guest.cuda}" if guest.cuda else ""
+        lines.append(("Driver", Cell(f"{guest.driver}{cuda}")))
+    if guest.cap_in_s is not None:
+        lines.append(("Ends", Cell(f"in {duration(guest.cap_in_s)} at the latest")))
+    return lines
+
+
+def _next(one: Instance) -> tuple[str, ...]:
+    """Return the commands a person wants next."""
+    name = "" if one.name == "gpu" else f" {one.name}"
+    if one.state is InstanceState.STOPPED:
+        return (f"awsgpu start{name}",)
+    if one.state is not InstanceState.RUNNING:
+        return ()
+    way = f"awsgpu open{name}" if one.tunnel is not None else f"awsgpu connect{name}"
+    return (way, f"awsgpu stop{name}")

@@ -1,0 +1,194 @@
+"""What options may be: each kind refuses a bad value at once, in a sentence, before anybody is asked.
+
+Only the form is judged here. Whether EC2 knows a well-formed type or region is EC2's to say: a
+catalogue shipped last year does not know this year's types.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from jupyter_awsgpu.errors import BadName, BadValue, UnknownRegion, UnknownType
+from jupyter_awsgpu.surfaces import vocabulary
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+NEVER = 0
+"""How a setting says «no limit», and how `none` on the command line reaches it."""
+
+_AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
+_MINUTES = {"": 1.0, "m": 1.0, "min": 1.0, "h": 60.0, "d": 1440.0}
+_HOURS = {"": 1.0, "m": 1 / 60, "min": 1 / 60, "h": 1.0, "d": 24.0}
+_GIGABYTES = {"": 1, "g": 1, "gb": 1, "gib": 1, "t": 1024, "tb": 1024, "tib": 1024}
+
+
+def _refuse(param: click.Parameter | None, ctx: click.Context | None, value: object, expected: str) -> BadValue:
+    option = param.opts[0] if param is not None and isinstance(param, click.Option) else _metavar(param)
+    verb = ctx.info_name if ctx is not None and ctx.parent is not None else ""
+    return BadValue(option=option, value=repr(value), expected=expected, verb=verb)
+
+
+def _metavar(param: click.Parameter | None) -> str:
+    return (param.metavar or param.name or "value").upper() if param is not None else "value"
+
+
+class _Kind(click.ParamType[Any]):
+    """A kind of value. Click calls `convert` with text, or with a default of the final kind."""
+
+    expected = ""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the value, or raise the error of the tree that says what is wrong with it."""
+        if not isinstance(value, str):
+            return value
+        read = self.read(value.strip())
+        if read is None:
+            raise _refuse(param, ctx, value, self.expected)
+        return read
+
+    def read(self, text: str) -> Any | None:
+        """Return what the text means, or None."""
+        raise NotImplementedError
+
+
+class _Amount(_Kind):
+    """A number with a unit, or `none` where there may be no limit."""
+
+    def __init__(
+        self, name: str, units: dict[str, float] | dict[str, int], low: float, high: float, **more: Any
+    ) -> None:
+        self.name = name
+        self._units = units
+        self._low = low
+        self._high = high
+        self._none: bool = more.get("none", False)
+        self._whole: bool = more.get("whole", False)
+        self.expected = str(more["expected"])
+
+    def read(self, text: str) -> float | None:
+        """Read e.g. `60m`, `2h`, `$5`, `40GB` or `none`."""
+        if self._none and text.lower() in ("none", "never", "0"):
+            return NEVER
+        match = _AMOUNT.fullmatch(text.lower().lstrip("$"))
+        if match is None or match[2] not in self._units:
+            return None
+        amount = float(match[1]) * self._units[match[2]]
+        if not self._low <= amount <= self._high or (self._whole and amount != int(amount)):
+            return None
+        return int(amount) if self._whole else amount
+
+
+class _Pattern(_Kind):
+    """A word of a given form."""
+
+    def __init__(self, name: str, pattern: str, expected: str) -> None:
+        self.name = name
+        self.expected = expected
+        self._pattern = re.compile(pattern)
+
+    def read(self, text: str) -> str | None:
+        """Return the word if its form is right."""
+        return text if self._pattern.fullmatch(text) else None
+
+
+class _Name(_Kind):
+    """A name for an instance."""
+
+    name = "NAME"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the name, or raise `BadName`."""
+        text = str(value)
+        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,39}", text):
+            raise BadName(value=repr(text), verb=ctx.info_name if ctx else "")
+        return text
+
+
+class _InstanceName(_Pattern):
+    """The name or id of an instance that exists; completed from what this machine has seen."""
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Offer the names known here."""
+        return _items(vocabulary.instance_names(), incomplete)
+
+
+class _InstanceType(_Kind):
+    """An EC2 instance type, e.g. `g4dn.xlarge`."""
+
+    name = "TYPE"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the type in lower case; what cannot be one raises `UnknownType` with the nearest names."""
+        text = str(value).strip().lower()
+        if not re.fullmatch(r"[a-z][a-z0-9-]*\.[a-z0-9-]+", text):
+            near = ", ".join(vocabulary.nearest(text, vocabulary.instance_types()))
+            raise UnknownType(instance_type=repr(value), nearest=near)
+        return text
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Offer the catalogue's types."""
+        return _items(vocabulary.instance_types(), incomplete)
+
+
+class _Region(_Kind):
+    """An AWS region, e.g. `us-west-2`."""
+
+    name = "REGION"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Return the region; what cannot be one raises `UnknownRegion` with the nearest names."""
+        text = str(value).strip().lower()
+        if not re.fullmatch(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}", text):
+            near = ", ".join(vocabulary.nearest(text, vocabulary.regions()))
+            raise UnknownRegion(region=repr(value), nearest=near)
+        return text
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Offer the catalogue's regions."""
+        return _items(vocabulary.regions(), incomplete)
+
+
+class _Forward(_Kind):
+    """A further forward, `LOCAL:REMOTE` or one port for both."""
+
+    name = "LOCAL:REMOTE"
+    expected = "it takes two ports such as 6006:6006"
+
+    def read(self, text: str) -> tuple[int, int] | None:
+        """Read the pair."""
+        parts = text.split(":")
+        if not 1 <= len(parts) <= 2 or not all(part.isascii() and part.isdigit() for part in parts):  # noqa: PLR2004
+            return None
+        ports = [int(part) for part in parts]
+        return (ports[0], ports[-1]) if all(0 < port <= 65535 for port in ports) else None  # noqa: PLR2004
+
+
+def _items(names: tuple[str, ...], incomplete: str) -> list[CompletionItem]:
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+NAME = _Name()
+INSTANCE = _InstanceName("NAME", r"[A-Za-z][A-Za-z0-9_-]{0,99}", "it takes a name or an id such as i-0abc")
+TYPE = _InstanceType()
+REGION = _Region()
+FORWARD = _Forward()
+ZONE = _Pattern("ZONE", r"[a-z]{2,4}(-[a-z0-9]+)+-\d{1,2}[a-z]", "it takes a zone such as us-west-2a")
+SUBNET = _Pattern("SUBNET", r"subnet-[0-9a-f]+", "it takes an id such as subnet-0abc")
+GROUP = _Pattern("GROUP", r"sg-[0-9a-f]+", "it takes an id such as sg-0abc")
+CUDA = _Pattern("VERSION", r"\d{1,2}(\.\d{1,2})?", "it takes a version such as 12.6")
+GIGABYTES = _Amount("GB", _GIGABYTES, 1, 16384, whole=True, expected="it takes 1 to 16384 GB")
+PORT = _Amount("PORT", {"": 1}, 1, 65535, whole=True, expected="it takes a port, 1 to 65535")
+COUNT = _Amount("N", {"": 1}, 1, 50, whole=True, expected="it takes a whole number, 1 to 50")
+VCPUS = _Amount("VCPUS", {"": 1}, 1, 100_000, whole=True, expected="it takes a whole number of vCPUs, 1 or more")
+DOLLARS = _Amount("DOLLARS", {"": 1}, 0.001, 1e6, expected="it takes dollars such as 1.50")
+BUDGET = _Amount("DOLLARS", {"": 1}, 0.01, 1e6, none=True, expected="it takes dollars such as 5, or none")
+MEMORY = _Amount("GIB", {"": 1, "g": 1, "gb": 1, "gib": 1}, 0.5, 10_000, expected="it takes GiB such as 16")
+IDLE = _Amount("TIME", _MINUTES, 1, 43200, none=True, whole=True, expected="it takes a time such as 60m, 2h or none")
+CAP = _Amount("TIME", _HOURS, 0.05, 8760, none=True, expected="it takes a time such as 12h, 90m or none")
+HOURS = _Amount("TIME", _HOURS, 0, 168, expected="it takes a time such as 2h or 90m, a week at most")
