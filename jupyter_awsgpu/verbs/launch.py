@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from jupyter_awsgpu import __version__
-from jupyter_awsgpu.errors import AwsGpuError, Interrupted, OtherWishes
+from jupyter_awsgpu.errors import AwsGpuError, CredentialsError, Interrupted, OtherWishes, UsageError
 from jupyter_awsgpu.host import generate_host_key
 from jupyter_awsgpu.model import InstanceState
 from jupyter_awsgpu.records import JournalEntry
@@ -76,6 +76,8 @@ class _Launch:
 
     def go(self, *, yes: bool) -> Instance:
         known, choice = self._ask()
+        if isinstance(choice, UsageError | CredentialsError):
+            raise choice  # a slip of the pen is none the better for an instance of that name
         existing = known.existing or finish_unanswered(self.bench, self.wishes, self.operation)
         if existing:
             return self._continue(existing[0])
