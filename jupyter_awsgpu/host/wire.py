@@ -30,8 +30,8 @@ class Wire:
 
     def __init__(self, sock: socket.socket) -> None:
         self._socket = sock
-        self._held = b""
-        self._at = 0
+        self._buffer = memoryview(bytearray(READ_AT_ONCE))
+        self._at = self._end = 0
         self._patient = False
         self.closed = False
         self.heard_at = time.monotonic()
@@ -47,25 +47,25 @@ class Wire:
 
     def recv(self, limit: int) -> bytes:
         """Return at most `limit` bytes; empty at the end of the stream."""
-        if self._at >= len(self._held):
-            self._held, self._at = self._read(), 0
-        piece = self._held[self._at : self._at + limit]
+        if self._at >= self._end:
+            self._at, self._end = 0, self._read()
+        piece = bytes(self._buffer[self._at : min(self._at + limit, self._end)])
         self._at += len(piece)
         return piece
 
-    def _read(self) -> bytes:
+    def _read(self) -> int:
         try:
-            data = self._socket.recv(READ_AT_ONCE)
+            count = self._socket.recv_into(self._buffer)
         except OSError:
             if self.closed:  # by another thread: an end, not an error
-                return b""
+                return 0
             raise
         self.heard_at = time.monotonic()
-        if self._quickack is not None and len(data) < SMALL_READ:
+        if self._quickack is not None and count < SMALL_READ:
             # The peer's Nagle algorithm holds the next small packet back until this one is acknowledged.
             with suppress(OSError):
                 self._socket.setsockopt(socket.IPPROTO_TCP, self._quickack, 1)
-        return data
+        return count
 
     def send(self, data: bytes) -> int:
         """Send some of `data`; return how many bytes went."""

@@ -25,12 +25,18 @@ VARIABLE = "AWSGPU_TUNNEL_GUARD"
 """Environment variable that tells the tunnel's process the pid of its guard."""
 
 
+MEMORY = {"MALLOC_ARENA_MAX": "1", "MALLOC_TRIM_THRESHOLD_": "131072", "MALLOC_MMAP_THRESHOLD_": "131072"}
+"""For glibc: one arena instead of one a thread, and large blocks given back. Without it the process is 15 MB
+larger after some thousand connections; other systems ignore it."""
+
+
 def main(command: list[str], sleep: Callable[[float], None] = time.sleep) -> int:
     """Run `command` until it ends by itself with status 0."""
+    environment = {**MEMORY, **os.environ, VARIABLE: str(os.getpid())}
     failed = 0
     while True:
         began = time.monotonic()
-        status = subprocess.run(command, check=False, env={**os.environ, VARIABLE: str(os.getpid())}).returncode
+        status = subprocess.run(command, check=False, env=environment).returncode
         if status == 0:
             return 0
         failed = 0 if time.monotonic() - began > LONG_S else failed + 1
