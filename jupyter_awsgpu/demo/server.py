@@ -9,8 +9,8 @@ import json
 import logging
 import os
 import secrets
+import shutil
 import signal
-import socket
 import sys
 import threading
 import time
@@ -119,9 +119,10 @@ def _heed_signals(ended: threading.Event) -> None:
 
 
 def prepare(state_dir: Path) -> None:
-    """Make the folder private and write the log there."""
+    """Make the folder private, drop what a killed predecessor left there, and set up the log."""
     state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for left in ("hosts", "images"):
+        shutil.rmtree(state_dir / left, ignore_errors=True)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     logging.getLogger("botocore").setLevel(logging.WARNING)
     logging.Formatter.converter = time.gmtime
-    socket.setdefaulttimeout(None)

@@ -1,7 +1,7 @@
 """The control plane under `/_awsgpu/`: what the simulated AWS is doing, and its taps.
 
 GET status, address, calls, settings, faults, ledger; POST settings, faults, reset, busy, quota,
-interrupt, down; DELETE faults, calls. It answers JSON, and only to this machine's own programs:
+interrupt, shutdown, down; DELETE faults, calls. It answers JSON, and only to this machine's own programs:
 any Origin or foreign Host header is refused, so that no web page can reach it.
 """
 
@@ -73,6 +73,7 @@ class Control:
             "POST quota": self._quota,
             "POST busy": self._busy,
             "POST interrupt": self._interrupt,
+            "POST shutdown": self._shutdown,
             "POST reset": self._start_over,
             "POST down": self._down,
         }
@@ -148,6 +149,11 @@ class Control:
 
         with self._world.lock:
             return interrupt(self._world, self._running(asked), float(asked.get("notice_s", 120.0)))
+
+    def _shutdown(self, asked: dict[str, Any]) -> Any:
+        """`{"instance_id": …}` does what the fleet does when somebody runs `shutdown` on the host."""
+        machines(self._world).guest_shut_down(self._running(asked))
+        return {"ok": True}
 
     def _running(self, asked: dict[str, Any]) -> str:
         machine = machines(self._world).get(str(asked.get("instance_id")))

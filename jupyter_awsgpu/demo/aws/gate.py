@@ -135,7 +135,7 @@ class Gate:
         kept: list[Any] = []
         try:
             body = b"".join(self._moto(environ, lambda *start: kept.append(start)))
-        except (NotImplementedError, KeyError, AttributeError) as exc:
+        except Exception as exc:
             if isinstance(exc, NotImplementedError) and "ilter" in str(exc):
                 raise Refusal("InvalidParameterValue", f"The filter is invalid ({exc})") from exc
             log.exception("moto could not answer %s", request.operation)

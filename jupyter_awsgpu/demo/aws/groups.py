@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from jupyter_awsgpu.demo.aws.instances import known
-from jupyter_awsgpu.demo.aws.machines import machines, tags_of
+from jupyter_awsgpu.demo.aws.machine import tags_of
+from jupyter_awsgpu.demo.aws.machines import machines
 from jupyter_awsgpu.demo.aws.operations import Call, operation
 from jupyter_awsgpu.demo.aws.wire import Refusal
 

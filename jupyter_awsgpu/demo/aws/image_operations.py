@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from jupyter_awsgpu.demo.aws.machines import Machine
+    from jupyter_awsgpu.demo.aws.machine import Machine
     from jupyter_awsgpu.demo.aws.world import World
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ def create_image(call: Call) -> object:
             "IncorrectState", f"The instance '{machine.id}' is {machine.state}: it must be running or stopped."
         )
     call.end_dry_run()
-    image = _new_image(call, name, machine.instance)
+    image = _new_image(call, name, machine.instance.root_device_name, instance=machine.instance)
     image.facts = machine.image_facts
     _replace_snapshots(call, image, machine)
     _copy_disk(call.world, image, machine, reboot=machine.state == "running" and not call.get("NoReboot", False))
@@ -58,23 +58,24 @@ def _fresh_name(call: Call) -> str:
     return name
 
 
-def _new_image(call: Call, name: str, instance: Any) -> Any:
+def _new_image(call: Call, name: str, root_device: str, **origin: Any) -> Any:
+    """Make a pending image; `origin` is the `instance` it is made of or the `source_ami` it copies."""
     from moto.ec2.models.amis import Ami
     from moto.ec2.utils import random_ami_id
 
     image = Ami(
         call.backend,
         random_ami_id(),
-        instance=instance,
         name=name,
         description=call.get("Description", ""),
         virtualization_type="hvm",
         root_device_type="ebs",
-        root_device_name=instance.root_device_name,
+        root_device_name=root_device,
         region_name=call.region + "a",
         image_location=f"{ACCOUNT}/{name}",
         state="pending",
         tags=call.tags("image"),
+        **origin,
     )
     call.backend.amis[image.id] = image
     return dress(image, 8, {})
@@ -146,8 +147,8 @@ def copy_image(call: Call) -> object:
         raise Refusal("InvalidAMIID.Unavailable", f"The image ID '{source.id}' is not available ({source.state})")
     name = _fresh_name(call)
     call.end_dry_run()
-    image = _new_image(call, name, source)
-    image.facts, image.architecture = source.facts, source.architecture
+    image = _new_image(call, name, source.root_device_name, source_ami=source)
+    image.facts = source.facts
     call.backend.snapshots.pop(image.ebs_snapshot.id, None)
     image.ebs_snapshot = _copied_snapshot(call, source.ebs_snapshot, source, image)
     image.mappings = [_copied_mapping(call, one, source, image) for one in source.mappings or []]

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu.demo.aws import limits, offerings, placement
 from jupyter_awsgpu.demo.aws.launch import decoded_user_data
-from jupyter_awsgpu.demo.aws.machines import CODES, Machine, machines
+from jupyter_awsgpu.demo.aws.machine import CODES, Machine
+from jupyter_awsgpu.demo.aws.machines import machines
 from jupyter_awsgpu.demo.aws.operations import Call, operation
 from jupyter_awsgpu.demo.aws.wire import Refusal
 
@@ -46,6 +47,7 @@ def _wrong_state(machine: Machine, verb: str) -> Refusal:
 @operation("DescribeInstances")
 def describe_instances(call: Call) -> object:
     """List instances, without those too new to be known (moto: no `client-token` filter, no staleness)."""
+    _require_filters(call)
     for instance_id in call.get("InstanceIds", []):
         known(call, instance_id)
     answer = call.moto()
@@ -53,6 +55,14 @@ def describe_instances(call: Call) -> object:
     for reservation in answer["Reservations"]:
         reservation.instances = [one for one in reservation.instances if one.id not in hidden]
     return {**answer, "Reservations": [one for one in answer["Reservations"] if one.instances]}
+
+
+def _require_filters(call: Call) -> None:
+    from moto.ec2.utils import filter_dict_attribute_mapping
+
+    for name in call.filters():
+        if name not in filter_dict_attribute_mapping and not name.startswith(("tag:", "tag-key", "tag-value")):
+            raise Refusal("InvalidParameterValue", f"The filter '{name}' is invalid")
 
 
 @operation("DescribeInstanceStatus")
@@ -90,9 +100,9 @@ def stop_instances(call: Call) -> object:
     """Stop what runs; a one-time spot instance cannot be stopped by its user."""
     asked = _asked(call)
     for machine in asked:
-        if machine.state in ("shutting-down", "terminated"):
+        if machine.state in ("pending", "shutting-down", "terminated"):
             raise _wrong_state(machine, "stopped")
-        if machine.interruptible and machine.spot_request.type == "one-time":
+        if machine.one_time:
             raise Refusal(
                 "UnsupportedOperation",
                 f"You can't stop the Spot Instance '{machine.id}' because it is associated with a one-time Spot "
@@ -103,7 +113,7 @@ def stop_instances(call: Call) -> object:
     call.end_dry_run()
 
     def act(machine: Machine) -> None:
-        if machine.state in ("running", "pending"):
+        if machine.state == "running":
             machines(call.world).stop(machine)
 
     return {"StoppingInstances": _changes(asked, act)}

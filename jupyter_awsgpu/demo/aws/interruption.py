@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from jupyter_awsgpu.demo.aws.machines import SPOT, machines
+from jupyter_awsgpu.demo.aws.machine import SPOT
+from jupyter_awsgpu.demo.aws.machines import machines
 
 if TYPE_CHECKING:
     from jupyter_awsgpu.demo.aws.world import World

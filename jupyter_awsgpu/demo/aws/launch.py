@@ -21,7 +21,8 @@ from jupyter_awsgpu.demo.aws.launch_checks import (
     require_groups,
     require_key,
 )
-from jupyter_awsgpu.demo.aws.machines import Machine, machines
+from jupyter_awsgpu.demo.aws.machine import Machine
+from jupyter_awsgpu.demo.aws.machines import machines
 from jupyter_awsgpu.demo.aws.operations import Call, operation
 from jupyter_awsgpu.demo.aws.wire import Refusal
 

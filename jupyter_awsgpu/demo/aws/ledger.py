@@ -12,11 +12,12 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu.demo.aws.catalogue import ADDRESS_HOUR, GP3_GB_MONTH, HOURS_A_MONTH, SNAPSHOT_GB_MONTH, price
-from jupyter_awsgpu.demo.aws.machines import machines, tags_of
+from jupyter_awsgpu.demo.aws.machine import tags_of
+from jupyter_awsgpu.demo.aws.machines import machines
 from jupyter_awsgpu.demo.aws.world import ACCOUNT
 
 if TYPE_CHECKING:
-    from jupyter_awsgpu.demo.aws.machines import Machine
+    from jupyter_awsgpu.demo.aws.machine import Machine
     from jupyter_awsgpu.demo.aws.world import World
 
 MINIMUM_S = 60.0

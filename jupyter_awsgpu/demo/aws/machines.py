@@ -12,59 +12,15 @@ import logging
 import sys
 import threading
 import time
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-if TYPE_CHECKING:
-    from pathlib import Path
+from jupyter_awsgpu.demo.aws.machine import BROKEN, GUEST, PORT_TAG, USER, Machine, root_gb, tags_of
 
+if TYPE_CHECKING:
     from jupyter_awsgpu.demo.aws.world import World
 
 log = logging.getLogger(__name__)
-
-CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
-PORT_TAG = "jupyter-awsgpu:ssh-port"
-USER = ("Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown")
-GUEST = ("Client.InstanceInitiatedShutdown", "Client.InstanceInitiatedShutdown: Instance initiated shutdown")
-SPOT = ("Server.SpotInstanceTermination", "Server.SpotInstanceTermination: Spot instance termination")
-BROKEN = ("Server.InternalError", "Server.InternalError: Internal error on launch")
-
-
-@dataclass
-class Machine:
-    """An instance (moto's object) with what moto does not keep of it.
-
-    `history` holds (seconds since the epoch, state). `epoch` counts state changes, so that a
-    timer set for an earlier one does nothing. `known_at` is when other calls begin to see it.
-    """
-
-    instance: Any
-    region: str
-    user_data: bytes
-    authorized_keys: tuple[str, ...]
-    image_facts: dict[str, Any]
-    image_folder: Path | None
-    known_at: float = 0.0
-    spot_request: Any = None
-    history: list[tuple[float, str]] = field(default_factory=list)
-    epoch: int = 0
-    port: int | None = None
-
-    @property
-    def id(self) -> str:
-        """The instance id."""
-        return str(self.instance.id)
-
-    @property
-    def state(self) -> str:
-        """The state, in EC2's word."""
-        return str(self.instance.state)
-
-    @property
-    def interruptible(self) -> bool:
-        """Whether it was bought on the spot market."""
-        return self.spot_request is not None
 
 
 class Machines:
@@ -114,22 +70,22 @@ class Machines:
             if machine is None or machine.state not in ("running", "pending"):
                 return
             ends = machine.instance.instance_initiated_shutdown_behavior == "terminate"
-            (self.terminate if ends or _one_time(machine) else self.stop)(machine, GUEST)
+            (self.terminate if ends or machine.one_time else self.stop)(machine, GUEST)
 
     def clear(self) -> None:
         """Forget all machines and end their hosts."""
         gone, self._all = list(self._all.values()), {}
         for machine in gone:
             machine.epoch += 1
-            if machine.state != "terminated":
-                self._world.fleet.terminate(machine.id)
+            with machine.host_lock:
+                if machine.state != "terminated":
+                    self._world.fleet.terminate(machine.id)
 
     # ── boot ──
 
     def _boot(self, machine: Machine) -> None:
-        self._change(machine, "pending")
-        machine.instance._reason = ""  # noqa: SLF001 - moto's field
-        _say(machine, ("", ""))
+        machine.change("pending")
+        machine.say(("", ""), "")
         for nic in machine.instance.nics.values():
             nic.public_ip = None
         epoch, begun = machine.epoch, time.monotonic()
@@ -137,7 +93,10 @@ class Machines:
 
         def boot() -> None:
             try:
-                place = self._world.fleet.boot(spec)
+                with machine.host_lock:
+                    if machine.epoch != epoch:
+                        return
+                    place = self._world.fleet.boot(spec)
             except Exception:
                 log.exception("%s could not boot", machine.id)  # shown as AWS shows it: a failed launch
                 self._world.later(0, lambda: self._failed(machine, epoch))
@@ -185,7 +144,7 @@ class Machines:
         nic = machine.instance.nics[0]
         if nic.public_ip_auto_assign or machine.instance.associate_public_ip:
             nic.public_ip = address
-        self._change(machine, "running")
+        machine.change("running")
 
     def _failed(self, machine: Machine, epoch: int) -> None:
         if machine.epoch == epoch:
@@ -194,16 +153,16 @@ class Machines:
     # ── leaving ──
 
     def _leave(self, machine: Machine, through: str, end: str, why: tuple[str, str]) -> None:
-        self._change(machine, through)
-        _say(machine, why)
         stamp = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S GMT")
-        machine.instance._reason = f"User initiated ({stamp})" if why is USER else why[1]  # noqa: SLF001 - moto's field
+        machine.change(through)
+        machine.say(why, f"User initiated ({stamp})" if why is USER else why[1])
         epoch, begun = machine.epoch, time.monotonic()
         fleet = self._world.fleet
 
         def leave() -> None:
             try:
-                (fleet.terminate if end == "terminated" else fleet.stop)(machine.id)
+                with machine.host_lock:
+                    (fleet.terminate if end == "terminated" else fleet.stop)(machine.id)
             except Exception:
                 log.exception("%s did not leave cleanly", machine.id)  # the instance must not hang in its state
             left = self._world.settings.stopping_s - (time.monotonic() - begun)
@@ -223,7 +182,7 @@ class Machines:
         else:
             for nic in machine.instance.nics.values():
                 nic.stop()
-        self._change(machine, end)
+        machine.change(end)
 
     def _close_volumes(self, machine: Machine) -> None:
         from jupyter_awsgpu.demo.aws import ledger
@@ -247,12 +206,6 @@ class Machines:
             if not reservation.instances:
                 del reservations[key]
 
-    def _change(self, machine: Machine, state: str) -> None:
-        machine.epoch += 1
-        _follow(machine, state)
-        machine.instance._state.name, machine.instance._state.code = state, CODES[state]  # noqa: SLF001 - moto's field
-        machine.history.append((time.time(), state))
-
     def _aside(self, what: Any, *values: object) -> None:
         threading.Thread(target=what, args=values, daemon=True).start()
 
@@ -260,37 +213,3 @@ class Machines:
 def machines(world: World) -> Machines:
     """Return the world's machines."""
     return world.book("machines", lambda: Machines(world))
-
-
-def tags_of(resource: Any) -> dict[str, str]:
-    """Return a moto resource's tags as a mapping."""
-    return {tag["key"]: tag["value"] for tag in resource.get_tags()}
-
-
-def root_gb(instance: Any) -> int:
-    """Return the size of an instance's root volume in GB."""
-    device = instance.block_device_mapping.get(instance.root_device_name)
-    return int(device.size) if device is not None and device.size else 8
-
-
-def _one_time(machine: Machine) -> bool:
-    return machine.spot_request is not None and machine.spot_request.type == "one-time"
-
-
-def _say(machine: Machine, why: tuple[str, str]) -> None:
-    from moto.ec2.models.instances import StateReason
-
-    machine.instance.state_reason = StateReason(code=why[0], message=why[1]) if why[0] else None
-
-
-def _follow(machine: Machine, state: str) -> None:
-    """Let a spot request share its instance's fate."""
-    request = machine.spot_request
-    if request is None or request.state == "cancelled":
-        return
-    if state in ("stopping", "stopped"):
-        request.close("disabled", "instance-stopped-by-user")
-    elif state == "shutting-down" and request.state != "closed":
-        request.close("closed", "instance-terminated-by-user")
-    elif state == "running":
-        request.close("active", "fulfilled")

@@ -82,6 +82,15 @@ def create_volume(call: Call) -> object:
     return volume
 
 
+@operation("DescribeVolumes")
+def describe_volumes(call: Call) -> object:
+    """Check the ids as AWS does, then let moto list."""
+    call.end_dry_run()
+    for volume_id in call.get("VolumeIds", []):
+        _existing(call, volume_id)
+    return call.moto()
+
+
 @operation("AttachVolume")
 def attach_volume(call: Call) -> object:
     """Attach an available volume to an instance in its zone."""
@@ -174,7 +183,11 @@ def delete_snapshot(call: Call) -> object:
 
 
 def _volume(call: Call) -> Any:
-    volume = call.backend.volumes.get(call.get("VolumeId") or "")
+    return _existing(call, call.get("VolumeId") or "")
+
+
+def _existing(call: Call, volume_id: str) -> Any:
+    volume = call.backend.volumes.get(volume_id)
     if volume is None:
-        raise Refusal("InvalidVolume.NotFound", f"The volume '{call.get('VolumeId')}' does not exist.")
+        raise Refusal("InvalidVolume.NotFound", f"The volume '{volume_id}' does not exist.")
     return volume

@@ -1,0 +1,115 @@
+"""The process of the simulated AWS: started on demand, shared, private, found stale, ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import psutil
+import pytest
+
+from jupyter_awsgpu.demo import client
+from jupyter_awsgpu.errors import DemoFailed, ExtraMissing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[Path]:
+    """Give a state folder whose simulated AWS ends with the test."""
+    yield tmp_path / "aws"
+    client.down(tmp_path / "aws")
+
+
+def test_it_starts_once_and_ends(state: Path) -> None:
+    """Up twice is one process; down ends it, says so once, and leaves no record."""
+    assert client.status(state).running is False
+    first, second = client.up(state, hosts=False), client.up(state, hosts=False)
+    assert (first.pid, first.endpoint) == (second.pid, second.endpoint)
+    assert client.ask(first, "status")["simulated"] is True
+    assert client.down(state) is True
+    assert client.down(state) is False
+    assert not psutil.pid_exists(first.pid or 0)
+    assert not (state / client.RECORD).exists()
+
+
+def test_two_that_start_it_at_once_share_one(state: Path) -> None:
+    """Four callers at the same moment get the same process."""
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: client.up(state, hosts=False).pid, range(4)))
+    assert len(set(found)) == 1
+
+
+def test_its_record_is_private_and_its_secret_not_in_the_repr(state: Path) -> None:
+    """The credentials are made up anew for each state, in a file of its owner's alone."""
+    running = client.up(state, hosts=False)
+    if os.name == "posix":
+        assert (state / client.RECORD).stat().st_mode & 0o777 == 0o600
+    assert running.secret_access_key not in repr(running)
+    assert running.secret_access_key.startswith("SIMULATED/")
+    assert running.secret_access_key not in " ".join(psutil.Process(running.pid).cmdline())
+
+
+def test_a_record_of_a_dead_process_is_seen_through(state: Path) -> None:
+    """A pid that belongs to somebody else now is not taken for ours, and never ended."""
+    state.mkdir()
+    record = {"endpoint": "http://127.0.0.1:1", "access_key_id": "a", "secret_access_key": "b", "pid": os.getpid()}
+    (state / client.RECORD).write_text(json.dumps({**record, "pid_started": 1.0}), encoding="utf-8")
+    assert client.status(state).running is False
+    assert client.down(state) is False
+    assert client.up(state, hosts=False).pid != os.getpid()
+
+
+def test_a_damaged_record_counts_as_none(state: Path) -> None:
+    """Half a record does not stop the next start."""
+    state.mkdir()
+    (state / client.RECORD).write_text('{"endpoint": "http', encoding="utf-8")
+    assert client.status(state).running is False
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals of POSIX")
+@pytest.mark.allowed_skip("POSIX alone")
+def test_it_survives_its_launcher_and_its_terminal(state: Path) -> None:
+    """The launcher is gone and SIGHUP was sent; it answers still. SIGTERM ends it cleanly."""
+    code = (
+        "import sys, pathlib; from jupyter_awsgpu.demo import client; client.up(pathlib.Path(sys.argv[1]), hosts=False)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(state)], check=True, timeout=120)
+    running = client.status(state)
+    process = psutil.Process(running.pid)
+    process.send_signal(signal.SIGHUP)
+    assert client.ask(running, "status")["pid"] == running.pid
+    process.send_signal(signal.SIGTERM)
+    psutil.wait_procs([process], timeout=10)
+    assert client.status(state).running is False
+
+
+def test_settings_are_set_at_the_start(state: Path) -> None:
+    """Delays given to `up` hold from the first call."""
+    running = client.up(state, hosts=False, pending_s=7.5)
+    assert client.ask(running, "settings")["pending_s"] == 7.5
+
+
+def test_a_start_that_fails_says_why(state: Path) -> None:
+    """The last line of the log is the reason."""
+    state.mkdir()
+    (state / client.LOG).mkdir()
+    with pytest.raises((DemoFailed, OSError)):
+        client.up(state, hosts=False)
+
+
+def test_without_the_extra_the_way_out_is_named(state: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where moto is not installed the error holds the install command."""
+    (tmp_path / "hidden").mkdir()
+    (tmp_path / "hidden" / "moto.py").write_text("raise ImportError(name='moto')", encoding="utf-8")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "hidden"))
+    with pytest.raises(ExtraMissing) as caught:
+        client.up(state, hosts=False)
+    assert caught.value.remedy == 'pip install "jupyter-awsgpu[demo]"'
