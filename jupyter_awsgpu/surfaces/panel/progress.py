@@ -50,7 +50,9 @@ def _row(event: Event, *, running: bool) -> str:
     mark = '<span class="awsgpu-spin"></span>' if open_ and running else _MARKS[event.phase]
     part = bar(event.fraction) if open_ and event.fraction is not None else ""
     took = duration(event.seconds) if event.seconds is not None else ""
+    text = escape(event.text, quote=True)
+    kind = ' class="awsgpu-line"' if event.phase == "done" else ""
     return (
-        f'<tr><td class="awsgpu-mark {_TONES[event.phase]}">{mark}</td>'
-        f'<td>{escape(event.text)}{part}</td><td class="awsgpu-took">{escape(took)}</td></tr>'
+        f'<tr{kind}><td class="awsgpu-mark {_TONES[event.phase]}">{mark}</td>'
+        f'<td title="{text}">{text}{part}</td><td class="awsgpu-took">{escape(took)}</td></tr>'
     )

@@ -25,7 +25,8 @@ box-sizing:border-box}
 color:#fff}
 .awsgpu-panel .awsgpu-card{border:1px solid var(--jp-border-color2,rgba(127,127,127,.35));border-radius:8px;
 padding:8px 11px;margin:4px 0 8px;background:var(--jp-layout-color1)}
-.awsgpu-panel .awsgpu-actions{display:flex;flex-wrap:wrap;gap:4px}
+.awsgpu-panel .awsgpu-actions{display:flex;flex-flow:row wrap;gap:4px;margin:4px 0}
+.awsgpu-panel .awsgpu-actions .jupyter-button{margin:0;padding:0 9px}
 .awsgpu-panel .widget-button,.awsgpu-panel .jupyter-button{width:auto;min-width:0;overflow:visible}
 .awsgpu-panel .awsgpu-name{font-weight:600;font-size:14px}
 .awsgpu-panel .awsgpu-state{font-weight:500;font-size:12px;border:1px solid currentColor;border-radius:9px;
@@ -41,10 +42,13 @@ padding:0 7px;margin:0 4px}
 .awsgpu-panel .awsgpu-quiet,.awsgpu-panel .awsgpu-note,.awsgpu-panel .awsgpu-head{color:var(--jp-ui-font-color1);
 opacity:.86;font-size:12px}
 .awsgpu-panel .awsgpu-note{margin:4px 0}
-.awsgpu-panel .awsgpu-progress table{border-collapse:collapse;width:100%;margin:2px 0;background:none}
+.awsgpu-panel .awsgpu-progress table{border-collapse:collapse;width:100%;table-layout:fixed;margin:2px 0;
+font-size:12px;background:none}
 .awsgpu-panel .awsgpu-progress td{padding:1px 6px 1px 0;border:0;vertical-align:top;text-align:left;
 overflow-wrap:anywhere;white-space:normal}
 .awsgpu-panel .awsgpu-progress .awsgpu-took{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
+.awsgpu-panel .awsgpu-progress td.awsgpu-mark{width:18px}.awsgpu-panel .awsgpu-progress td.awsgpu-took{width:62px}
+.awsgpu-panel .awsgpu-progress .awsgpu-line td{white-space:nowrap;overflow:hidden;text-overflow:ellipsis}
 .awsgpu-panel .awsgpu-bar{display:block;width:100%;max-width:180px;height:6px;border-radius:3px;
 background:rgba(127,127,127,.25);overflow:hidden}
 .awsgpu-panel .awsgpu-bar>span{display:block;height:100%;background:var(--jp-brand-color1)}

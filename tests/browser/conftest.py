@@ -1,0 +1,177 @@
+"""A real JupyterLab in a real Chromium, on the simulated AWS."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+
+ROOT = Path(__file__).resolve().parents[2]
+BUILT = ROOT / "jupyter_awsgpu" / "labextension"
+TOKEN = "a-token-for-tests"
+FLAGS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+]
+OPENER = """import sys, pathlib
+pathlib.Path({seen!r}).write_text(sys.argv[1])
+"""
+
+
+def awsgpu(*words, check=True):
+    """Run the terminal's command line on the simulated AWS and return its JSON."""
+    done = subprocess.run(
+        [sys.executable, "-m", "jupyter_awsgpu", "--demo", "--json", *words],
+        capture_output=True,
+        text=True,
+        timeout=180,
+        check=False,
+    )
+    assert not check or done.returncode == 0, done.stderr
+    return json.loads(done.stdout) if done.stdout.strip() else None
+
+
+class Lab:
+    """A JupyterLab server of the test's own."""
+
+    def __init__(self, home, opened):
+        self.home = home
+        self.opened = opened
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.process = None
+
+    def start(self, **environment):
+        """Start it and wait until it answers."""
+        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={self.port}"]
+        command += [f"--IdentityProvider.token={TOKEN}", "--allow-root", "--ServerApp.port_retries=0"]
+        command += ["--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
+        work = self.home / "work"
+        work.mkdir(exist_ok=True)
+        with (self.home / "lab.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                command, cwd=work, env={**os.environ, **environment}, stdout=log, stderr=log, stdin=subprocess.DEVNULL
+            )
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline:
+            try:
+                self.ask("api/status")
+            except httpx.HTTPError:
+                time.sleep(0.1)
+            else:
+                return
+        pytest.fail("JupyterLab did not start:\n" + (self.home / "lab.log").read_text())
+
+    def ask(self, path, method="GET"):
+        """Ask the server's REST interface."""
+        headers = {"Authorization": f"token {TOKEN}"}
+        answer = httpx.request(method, f"{self.url}/{path}", headers=headers, timeout=20, trust_env=False)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    def panel_kernel(self):
+        """Return the panel's hidden kernel, if there is one."""
+        found = [one for one in self.ask("api/sessions") if one["path"] == "awsgpu-panel"]
+        return found[0]["kernel"]["id"] if found else None
+
+    def forget_panel(self):
+        """End the panel's kernel and session."""
+        for one in self.ask("api/sessions"):
+            self.ask(f"api/sessions/{one['id']}", "DELETE")
+
+    def end(self):
+        """End the server with its kernels."""
+        self.forget_panel()
+        family = psutil.Process(self.process.pid).children(recursive=True)
+        self.process.terminate()
+        self.process.wait(20)
+        for one in psutil.wait_procs(family, timeout=5)[1]:
+            one.kill()
+
+
+@pytest.fixture(scope="session")
+def lab(home, demo, tmp_path_factory):
+    """JupyterLab with the labextension as it was built, working on the simulated AWS."""
+    assert (BUILT / "package.json").is_file(), "build the labextension first: cd labextension && jlpm build"
+    own = home / "jupyter" / "data" / "labextensions"
+    own.mkdir(parents=True, exist_ok=True)
+    shutil.copytree(BUILT, own / "jupyter-awsgpu", dirs_exist_ok=True)
+    opened = home / "opened"
+    opener = home / "opener.py"
+    opener.write_text(OPENER.format(seen=str(opened)))
+    server = Lab(home, opened)
+    server.start(AWSGPU_DEMO="1", BROWSER=f"{sys.executable} {opener} %s")
+    yield server
+    server.end()
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """Debian's Chromium, driven by Playwright."""
+    binary = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if binary is None:
+        pytest.skip("needs Chromium")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=binary, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def fresh(lab, demo):
+    """A simulated AWS without instances or faults, and no panel's kernel from the test before."""
+    yield lab
+    from jupyter_awsgpu.demo import client
+
+    client.ask(demo, "settings", {"latency_ms": 0})
+    lab.forget_panel()
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:  # what a test left under way is let finish, then ended
+        alive = [one for one in awsgpu("status") if one["state"] not in ("terminated", "shutting-down")]
+        if not alive:
+            return
+        for one in alive:
+            awsgpu("terminate", one["name"], "--yes", check=False)
+    pytest.fail("an instance would not go")
+
+
+@pytest.fixture
+def open_lab(fresh, chromium):
+    """Open JupyterLab in a browser context of its own; mistakes of ours on the page fail the test."""
+    contexts, mistakes = [], []
+
+    def heard(message):
+        if message.type == "error" and "awsgpu" in message.text:
+            mistakes.append(message.text)
+
+    def open_(*, theme="light", width=1280, height=1000, workspace="tests"):
+        context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(30_000)
+        page.on("pageerror", lambda error: mistakes.append(str(error)))
+        page.on("console", heard)
+        page.goto(f"{fresh.url}/lab/workspaces/{workspace}?token={TOKEN}&reset")
+        page.wait_for_selector(TAB)
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert mistakes == []
+
+
+TAB = '.jp-SideBar .lm-TabBar-tab[data-id="awsgpu-panel"]'
