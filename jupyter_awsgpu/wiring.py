@@ -121,9 +121,14 @@ def demo_up(settings: AWSGPU) -> DemoStatus:
 
 
 def demo_down(settings: AWSGPU) -> bool:
-    """End the simulated AWS with all its instances; say whether it ran."""
+    """End the simulated AWS with all its instances and their tunnels; say whether it ran."""
     from jupyter_awsgpu.demo import client
+    from jupyter_awsgpu.tunnel import Tunnels
 
+    folder = demo_folder(settings).parent
+    tunnels = Tunnels(folder / "tunnels", folder / "logs", _tunnel_command)
+    for one in tunnels.all():
+        tunnels.close(one.instance_id)
     return client.down(demo_folder(settings))
 
 
@@ -175,6 +180,8 @@ def _locate(settings: AWSGPU, document: Mapping[str, Any]) -> Endpoint:
     from jupyter_awsgpu.verbs.access import renew_ingress
     from jupyter_awsgpu.verbs.selection import endpoint
 
+    if settings.demo and not demo_status(settings).running:
+        raise InstanceGone(name=document["name"], why="the simulated AWS has ended")
     rooms = workbench(settings)
     instance = rooms.cloud(document["region"]).instance(document["instance_id"])
     if not instance.state.alive:

@@ -133,13 +133,19 @@ def test_stop_keeps_the_disk_and_start_brings_it_back(awsgpu):
 def test_terminate_leaves_nothing(awsgpu):
     """After `terminate` there is no instance, no tunnel process and no listening port."""
     box = awsgpu("launch", "p2.xlarge", "--yes", "--no-open").document
-    tunnels = [one for one in psutil.process_iter(["cmdline"]) if "_tunnel" in (one.info["cmdline"] or [])]
+    tunnels = [one for one in psutil.process_iter(["cmdline"]) if _serves(one, box["instance_id"])]
     assert tunnels
     assert awsgpu("terminate", "--yes").status == 0
     assert awsgpu("status").document == []
     assert not _listens(box["local_port"])
     _gone, alive = psutil.wait_procs(tunnels, timeout=10)
     assert not alive
+
+
+def _serves(process: psutil.Process, instance_id: str) -> bool:
+    """Say whether a process is the tunnel of the instance: its record is named for it."""
+    words = process.info["cmdline"] or []
+    return "_tunnel" in words and any(instance_id in word for word in words)
 
 
 def _listens(port: int) -> bool:
