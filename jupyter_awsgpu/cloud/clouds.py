@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-AT_ONCE = 32
-"""Regions asked at the same time."""
+AT_ONCE = 40
+"""Regions asked at the same time: all there are, in one wave."""
 
 ADDRESS_S = 60.0
 """Seconds for which this machine's address counts as known."""

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from jupyter_awsgpu._version import __version__
 from jupyter_awsgpu.cloud.refusals import refusals
+from jupyter_awsgpu.cloud.steering import Steered, make_steerable
 from jupyter_awsgpu.errors import NoCredentials
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ LOOK_AGAIN_S = 5.0
 
 CONNECT_S = 5
 READ_S = 30
+
+STEERED = ("ec2",)
+"""Services asked in many regions at once, with one client for all."""
 
 GLOBAL_REGIONS = {"aws": "us-east-1", "aws-cn": "cn-northwest-1", "aws-us-gov": "us-gov-west-1"}
 """Where a partition answers for all its regions: accounts, prices and bills."""
@@ -110,15 +114,26 @@ class Session:
         """
         if not self.has_credentials:
             raise NoCredentials
-        key = (service, region, single_attempt)
+        everywhere = service in STEERED
+        key = (service, "" if everywhere else region, single_attempt)
         with self._lock:
             if key not in self._clients:
-                with refusals(profile=self.profile, region=region):
-                    make: Any = self.boto.client  # boto3's stubs know each service by a literal of its own
-                    self._clients[key] = make(
-                        service, region_name=region, endpoint_url=self.endpoint, config=self._config(single_attempt)
-                    )
-            return self._clients[key]
+                made = self._client(service, region, single_attempt=single_attempt)
+                self._clients[key] = make_steerable(made) if everywhere else made
+            return Steered(self._clients[key], region) if everywhere else self._clients[key]
+
+    def _client(self, service: str, region: str, *, single_attempt: bool) -> Any:
+        make: Any = self.boto.client  # boto3's stubs know each service by a literal of its own
+        with refusals(profile=self.profile, region=region):
+            return make(service, region_name=region, endpoint_url=self.endpoint, config=self._config(single_attempt))
+
+    def address_of(self, service: str, region: str) -> tuple[str, int]:
+        """Return host and port of a service's endpoint in a region, without asking anybody."""
+        if self.endpoint is not None:
+            split = urlsplit(self.endpoint)
+            return split.hostname or "", split.port or (443 if split.scheme == "https" else 80)
+        resolver = self.boto._session.get_component("endpoint_resolver")  # noqa: SLF001 - boto3 offers no other way
+        return str(resolver.construct_endpoint(service, region)["hostname"]), 443
 
     def _config(self, single_attempt: bool) -> Any:
         from botocore.config import Config
@@ -127,7 +142,7 @@ class Session:
             retries={"mode": "standard", "total_max_attempts": 1 if single_attempt else ATTEMPTS},
             connect_timeout=CONNECT_S,
             read_timeout=READ_S,
-            max_pool_connections=20,
+            max_pool_connections=64,
             user_agent_extra=f"jupyter-awsgpu/{__version__}",
             proxies={} if _is_loopback(self.endpoint) else None,
         )
