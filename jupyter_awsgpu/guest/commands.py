@@ -34,7 +34,7 @@ def ask(argv: list, timeout: float = 20, user: str | None = None) -> Result:
             stderr=subprocess.STDOUT,
             timeout=timeout,
             env=accounts.environment(user),
-            preexec_fn=accounts.becoming(user),  # noqa: PLW1509 - one thread only
+            preexec_fn=accounts.becoming(user),
             cwd="/",
             check=False,
         )
@@ -63,7 +63,7 @@ def do(argv: list, timeout: float = 1800, user: str | None = None, cwd: str = "/
                 stdout=log,
                 stderr=log,
                 env=accounts.environment(user, **env),
-                preexec_fn=accounts.becoming(user),  # noqa: PLW1509 - one thread only
+                preexec_fn=accounts.becoming(user),
                 start_new_session=True,
                 cwd=cwd,
             )

@@ -133,7 +133,7 @@ class _Kept:
                     stdout=log,
                     stderr=log,
                     env=accounts.environment(spec["user"], **spec["env"]),
-                    preexec_fn=accounts.becoming(spec["user"]),  # noqa: PLW1509 - one thread only
+                    preexec_fn=accounts.becoming(spec["user"]),
                     start_new_session=True,
                     cwd=cwd,
                 )

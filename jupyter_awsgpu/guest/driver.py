@@ -101,7 +101,7 @@ def _toolkit_steps(config: dict, found: facts.Facts) -> list:
             lambda: _nvcc() == version,
             lambda say: apt.install([package], config, say),
         ),
-        Step("path", "Setting PATH for the toolkit", _profile_right, lambda say: _write_profile()),
+        Step("path", "Setting PATH for the toolkit", _profile_right, _write_profile),
     ]
 
 
@@ -183,5 +183,6 @@ def _profile_right() -> bool:
     return paths.read_text(paths.at(PROFILE_FILE)) == _profile()
 
 
-def _write_profile() -> None:
+def _write_profile(say) -> None:  # noqa: ANN001 - takes a sentence
+    del say
     paths.write_text(paths.at(PROFILE_FILE), _profile())

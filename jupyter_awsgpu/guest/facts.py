@@ -52,10 +52,9 @@ def gpus_present() -> list:
     if listing.status == 0:
         return gpus_of_lspci(listing.output)
     root = paths.at("/sys/bus/pci/devices")
-    rows = []
-    for slot in sorted(os.listdir(root)) if os.path.isdir(root) else []:
-        rows.append(tuple(paths.read_text(os.path.join(root, slot, part)) for part in ("class", "vendor", "device")))
-    return gpus_of_sysfs(rows)
+    slots = sorted(os.listdir(root)) if os.path.isdir(root) else []
+    parts = ("class", "vendor", "device")
+    return gpus_of_sysfs([tuple(paths.read_text(os.path.join(root, slot, part)) for part in parts) for slot in slots])
 
 
 def gpus_of_lspci(text: str) -> list:

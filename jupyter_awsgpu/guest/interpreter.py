@@ -75,7 +75,7 @@ def missing(wanted: list, have: dict) -> list:
 
 
 def _met(requirement: str, have: dict) -> bool:
-    name, sign, version = (re.split(r"(>=|==)", requirement, maxsplit=1) + ["", ""])[:3]
+    name, sign, version = [*re.split(r"(>=|==)", requirement, maxsplit=1), "", ""][:3]
     got = have.get(name.strip().lower().replace("_", "-"))
     if got is None or not sign:
         return got is not None

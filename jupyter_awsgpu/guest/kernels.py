@@ -72,5 +72,5 @@ def waiting_folder() -> str:
 def tell_when_waiting() -> None:
     """Let IPython kernels say when they wait in `input()` or a debugger (a startup file of the system's)."""
     os.makedirs(waiting_folder(), exist_ok=True)
-    os.chmod(waiting_folder(), 0o1777)
+    os.chmod(waiting_folder(), 0o1777)  # noqa: S103 - like /tmp: every user's kernels write there
     paths.write_text(paths.at("/etc/ipython/startup/50-awsgpu.py"), STARTUP % waiting_folder())

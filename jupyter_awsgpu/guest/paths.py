@@ -96,11 +96,12 @@ def boot() -> dict:
     one start from another.
     """
     record = read_json(run("boot.json"), {})
-    marks = read_text("/proc/sys/kernel/random/boot_id").strip() + read_text("/proc/1/stat").rpartition(")")[2][:200]
-    marks = " ".join(marks.split()[:1] + marks.split()[19:20])
+    first = read_text("/proc/1/stat").rpartition(")")[2].split()[19:20]
+    marks = " ".join([read_text("/proc/sys/kernel/random/boot_id").strip(), *first])
     if record.get("marks") != marks or record.get("at", 0) > time.monotonic():
-        own = os.environ.get(MOUNT, "/") == "/" and read_text("/proc/1/comm").strip() == "systemd"
-        record = {"id": os.urandom(6).hex(), "marks": marks, "at": 0.0 if own else time.monotonic()}
+        whole = os.environ.get(MOUNT, "/") == "/" and first
+        at_s = int(first[0]) / os.sysconf("SC_CLK_TCK") if whole else time.monotonic()
+        record = {"id": os.urandom(6).hex(), "marks": marks, "at": at_s}
         write_json(run("boot.json"), record)
     return record
 

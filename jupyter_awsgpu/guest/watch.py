@@ -53,6 +53,7 @@ def is_spot() -> bool:
 def tick() -> int:
     """Look once. Whatever goes wrong with looking, the cap is kept."""
     config = paths.config()
+    seed.arm(0, seed.LONELY)  # the seed may have armed it while the rest was arriving
     kept = paths.read_json(paths.run("watch.json"), {})
     every = service(config).every or EVERY_S
     try:

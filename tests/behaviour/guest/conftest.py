@@ -9,10 +9,11 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import psutil
 import pytest
 
 from jupyter_awsgpu.errors import RemoteCommandFailed
@@ -21,6 +22,7 @@ from jupyter_awsgpu.remote.user_data import GuestConfig, user_data
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
 
 @dataclass
@@ -32,7 +34,13 @@ class FolderHost:
     environment: dict[str, str] = field(default_factory=dict)
 
     def run(
-        self, command: Sequence[str], *, stdin: bytes = b"", timeout_s: float = 60, sudo: bool = False, check: bool = True
+        self,
+        command: Sequence[str],
+        *,
+        stdin: bytes = b"",
+        timeout_s: float = 60,
+        sudo: bool = False,
+        check: bool = True,
     ) -> Result:
         del sudo
         done = subprocess.run(
@@ -90,18 +98,26 @@ class FolderHost:
 
 
 def _end(pid: int) -> None:
-    import psutil
-
     try:
         process = psutil.Process(pid)
         children = process.children(recursive=True)
         process.terminate()
-        psutil.wait_procs([process, *children], timeout=15)
-        for child in children:
-            if child.is_running():
-                child.kill()
     except psutil.NoSuchProcess:
         return
+    deadline = time.monotonic() + 15
+    while any(_lives(one) for one in (process, *children)) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    for one in (process, *children):
+        if _lives(one):
+            one.kill()
+
+
+def _lives(process: psutil.Process) -> bool:
+    """Whether it runs; one that ended and that nobody has collected yet does not."""
+    try:
+        return process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
 
 
 @pytest.fixture
