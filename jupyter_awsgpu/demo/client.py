@@ -6,6 +6,7 @@ its start time agrees with the record's; two that start it at once share one.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -88,10 +89,13 @@ def down(state_dir: Path) -> bool:
         ask(status(state_dir), "down", {})
     except (DemoFailed, OSError):
         process.terminate()  # it does not answer: on POSIX this is the same polite request
-    try:
-        process.wait(END_S)
-    except psutil.TimeoutExpired:
+    deadline = time.monotonic() + END_S
+    while _alive(record) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    if _alive(record):
         _end_family(process)
+    with contextlib.suppress(psutil.Error):
+        process.wait(0.2)  # takes it off this process's list of children, if it started it
     (state_dir / RECORD).unlink(missing_ok=True)
     return True
 

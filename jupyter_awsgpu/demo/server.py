@@ -97,15 +97,14 @@ def _announce(world: World, port: int) -> None:
 
 
 def _go(world: World, server: BaseWSGIServer) -> None:
-    """Take the hosts along, then the endpoint, then the record."""
+    """Take the record away, then the hosts, then the endpoint."""
     (world.state_dir / RECORD).unlink(missing_ok=True)
     world.timetable.clear()
     try:
         world.fleet.close()
     except Exception:
         log.exception("Not every host ended cleanly")  # the process must end all the same
-    server.shutdown()
-    server.server_close()
+    server.server_close()  # its threads are daemons and end with the process
 
 
 def _heed_signals(ended: threading.Event) -> None:

@@ -166,7 +166,7 @@ class Control:
         return {"ok": True}
 
     def _down(self, _asked: dict[str, Any]) -> Any:
-        self._end()
+        self._world.timetable.at(0.05, self._end)  # after this answer has left
         return {"ok": True}
 
 

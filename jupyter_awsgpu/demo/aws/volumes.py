@@ -126,6 +126,7 @@ def detach_volume(call: Call) -> object:
         raise Refusal(
             "OperationNotPermitted", f"Unable to detach root volume '{volume.id}' from instance '{instance.id}'"
         )
+    call.params["InstanceId"] = instance.id  # may be left out on AWS; moto needs it
     return call.moto()
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
+from aws_clients import eventually
 
 from jupyter_awsgpu.demo import client
 from jupyter_awsgpu.errors import DemoFailed, ExtraMissing
@@ -87,7 +88,7 @@ def test_it_survives_its_launcher_and_its_terminal(state: Path) -> None:
     process.send_signal(signal.SIGHUP)
     assert client.ask(running, "status")["pid"] == running.pid
     process.send_signal(signal.SIGTERM)
-    psutil.wait_procs([process], timeout=10)
+    eventually(lambda: not process.is_running() or process.status(), lambda seen: seen in (True, "zombie"), "it has ended")
     assert client.status(state).running is False
 
 
