@@ -12,11 +12,13 @@ import socket
 import sys
 import time
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 import paramiko
 import sshtunnel
 
+from jupyter_awsgpu.tunnel.crew import Crew
 from jupyter_awsgpu.tunnel.delivery import Delivery, delivery_of
 from jupyter_awsgpu.tunnel.relay import Relay, reset
 
@@ -47,6 +49,13 @@ class _Server(sshtunnel._ThreadingForwardServer):  # type: ignore[misc] # noqa: 
     request_queue_size = BACKLOG
     daemon_threads = True
     allow_reuse_address = os.name != "nt"  # on Windows it would let two programs share the port
+
+    def __init__(self, *arguments: object, **options: object) -> None:
+        self.crew = Crew()
+        super().__init__(*arguments, **options)
+
+    def process_request(self, request: socket.socket, client_address: object) -> None:
+        self.crew.start(partial(self.process_request_thread, request, client_address))
 
     def server_bind(self) -> None:
         if os.name == "nt":
@@ -124,7 +133,7 @@ class _Handler(sshtunnel._ForwardHandler):  # type: ignore[misc] # noqa: SLF001 
             reset(self.request)
             return
         host, channel = opened
-        relay = Relay(self.request, channel, lambda: host.liveness.round_trip_s)
+        relay = Relay(self.request, channel, lambda: host.liveness.round_trip_s, self.server.crew)
         if not self.link.add(relay, host):
             reset(self.request)
             return

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     import paramiko
 
+    from jupyter_awsgpu.tunnel.crew import Crew
+
 READ_AT_ONCE = 256 * 1024
 """Bytes taken from the local client at once."""
 
@@ -31,23 +33,28 @@ class Relay:
     channel's close and can take the whole connection down.
     """
 
-    def __init__(self, client: socket.socket, channel: paramiko.Channel, round_trip_s: Callable[[], float]) -> None:
+    def __init__(
+        self, client: socket.socket, channel: paramiko.Channel, round_trip_s: Callable[[], float], crew: Crew
+    ) -> None:
         self._client = client
         self._channel = channel
+        self._crew = crew
+        self._down_ended = threading.Event()
         self._window = GrowingWindow(channel, round_trip_s)
 
     def run(self) -> None:
         """Carry until the end; a client whose answer was cut is reset, so that half of it cannot look whole."""
-        down = threading.Thread(target=self._down, name="relay-down", daemon=True)
         buffer = memoryview(bytearray(READ_AT_ONCE))
         try:
             self._send_early(buffer)
-            down.start()
-            self._up(buffer)
         except OSError:  # the client cut the connection, or the channel has gone
             self._channel.close()
-        if down.ident is not None:
-            down.join()
+        self._crew.start(self._down)
+        try:
+            self._up(buffer)
+        except OSError:
+            self._channel.close()
+        self._down_ended.wait()
         self._channel.close()
         if not self._channel.eof_received:
             reset(self._client)
@@ -80,6 +87,7 @@ class Relay:
             pass
         self._channel.close()
         _wake(self._client)
+        self._down_ended.set()
 
     def abort(self) -> None:
         """End at once: both directions wake up and find the connection gone."""

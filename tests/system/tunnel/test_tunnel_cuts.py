@@ -176,9 +176,7 @@ def _visit(port: int, index: int) -> None:
 
 
 def _settle(process: psutil.Process) -> None:
-    """Wait until threads have ended and no longer change."""
-    last = -1
-    deadline = time.monotonic() + 10
-    while process.num_threads() != last and time.monotonic() < deadline:
-        last = process.num_threads()
-        time.sleep(0.7)
+    """Wait until the threads that served the connections have gone: idle ones stay some seconds."""
+    deadline = time.monotonic() + 20
+    while process.num_threads() > 8 and time.monotonic() < deadline:
+        time.sleep(0.2)

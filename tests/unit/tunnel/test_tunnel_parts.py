@@ -11,6 +11,7 @@ from jupyter_awsgpu.errors import PortTaken
 from jupyter_awsgpu.tunnel import guard, ports, route
 from jupyter_awsgpu.tunnel.backoff import Backoff
 from jupyter_awsgpu.tunnel.clock import SleepWatch
+from jupyter_awsgpu.tunnel.crew import Crew
 from jupyter_awsgpu.tunnel.delivery import Delivery
 from jupyter_awsgpu.tunnel.window import FIRST, LIMIT, GrowingWindow
 
@@ -236,3 +237,31 @@ def test_another_destination_is_no_other_network():
     assert not watch.moved("")
     assert not watch.moved("")
     assert not watch.moved("127.0.0.1")
+
+
+# ── threads ──────────────────────────────────────────────────────────────────────────────────
+
+
+def test_work_never_waits_for_other_work():
+    """However many pieces block, the next one runs."""
+    crew, go, ran = Crew(), threading.Event(), []
+    for _ in range(50):
+        crew.start(lambda: (go.wait(5), ran.append(1)))
+    crew.start(lambda: (ran.append("at once"), go.set()))
+    assert go.wait(5)
+    deadline = time.monotonic() + 5
+    while len(ran) < 51 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert ran[0] == "at once"
+    assert len(ran) == 51
+
+
+def test_an_idle_thread_is_used_again():
+    """The second piece of work finds the first one's thread."""
+    crew, idents = Crew(), []
+    for _ in range(5):
+        done = threading.Event()
+        crew.start(lambda done=done: (idents.append(threading.get_ident()), done.set()))
+        assert done.wait(5)
+        time.sleep(0.05)
+    assert len(set(idents)) == 1
