@@ -6,15 +6,14 @@ import time
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import Launched, tags_of
 
 from jupyter_awsgpu.errors import ImageNotFound, OtherOwner
 from jupyter_awsgpu.model import InstanceState, Leftover
+from tests.behaviour.cloud.account import Launched, tags_of
 
 if TYPE_CHECKING:
-    from conftest import Aws
-
     from jupyter_awsgpu.cloud import Cloud
+    from tests.behaviour.cloud.account import Aws
 
 RUNNING = {InstanceState.RUNNING}
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from conftest import OTHER_KEY, PUBLIC_KEY, Launched, new_clouds, tags_of
 
 from jupyter_awsgpu.cloud.parallel import parallel
 from jupyter_awsgpu.errors import KeyPairTaken, NoDefaultVpc, NoSubnet, PermissionDenied
+from tests.behaviour.cloud.account import OTHER_KEY, PUBLIC_KEY, Launched, new_clouds, tags_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Aws
-
     from jupyter_awsgpu.cloud import Cloud
+    from tests.behaviour.cloud.account import Aws
 
 OWNER = "123456789012/user/demo"
 

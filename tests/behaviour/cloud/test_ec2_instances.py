@@ -7,15 +7,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import Launched, new_clouds
 
 from jupyter_awsgpu import errors
 from jupyter_awsgpu.model import InstanceState, Wishes
+from tests.behaviour.cloud.account import Launched, new_clouds
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Aws
+    from tests.behaviour.cloud.account import Aws
 
 RUNNING = {InstanceState.RUNNING}
 STOPPED = {InstanceState.STOPPED}
@@ -237,7 +237,7 @@ def test_a_warm_launch_asks_six_questions(aws: Aws, ready: Launched, tmp_path: P
     cloud.require_offered(itype.name)
     cloud.zones_offering(itype.name)
     again = replace(ready, cloud=cloud, image=cloud.image(None, itype))
-    from conftest import PUBLIC_KEY
+    from tests.behaviour.cloud.account import PUBLIC_KEY
 
     cloud.ensure_key_pair("awsgpu-key", PUBLIC_KEY, ready.tags)
     cloud.ensure_security_group("awsgpu-demo", ready.tags, allow_from=("192.0.2.1/32",), client_id="c1")

@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from conftest import new_clouds
 
 from jupyter_awsgpu.errors import AwsGpuError, ImageNotFound, ImageUnsuitable, TypeNotOffered, UnknownType
+from tests.behaviour.cloud.account import new_clouds
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from conftest import Aws
-
     from jupyter_awsgpu.cloud import Cloud, Clouds
+    from tests.behaviour.cloud.account import Aws
 
 
 def test_identity_names_the_stable_owner(clouds: Clouds) -> None:
