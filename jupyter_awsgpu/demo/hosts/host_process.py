@@ -86,7 +86,7 @@ class HostProcess:
                 self._ready.clear()
                 self._spawn()
         self._gone.set()
-        if how == "shutdown" and not self._stopping:
+        if how in ("shutdown", "lost") and not self._stopping:  # a host that was killed is off as well
             self._powered_off(self.spec.instance_id)
 
     def _follow(self) -> str:

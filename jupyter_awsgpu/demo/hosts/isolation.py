@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from jupyter_awsgpu.errors import DemoFailed
+
 if TYPE_CHECKING:
     import socket
 
@@ -26,8 +28,8 @@ Kind = Literal["root", "user", "folder"]
 """Namespaces made by this machine's root; by an ordinary user (who has one id inside); a mere folder."""
 
 
-class IsolationError(Exception):
-    """This machine cannot keep a host apart; the text says why."""
+class IsolationError(DemoFailed):
+    """This machine cannot keep a host apart. Facts: why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,16 +52,18 @@ class Ground:
 def available() -> Kind:
     """Return the best isolation this machine allows (tried once in a throw-away process).
 
-    Raises IsolationError for root where only the folder is left: user-data runs as root on a host,
+    Raises IsolationError on Windows, and for root where only the folder is left: user-data runs as root on a host,
     and may not run as root on this machine's own file system.
     """
+    if sys.platform == "win32":
+        raise IsolationError(why="its hosts need Linux or macOS; on Windows, run it under WSL.")
     if sys.platform.startswith("linux"):
         attempt = [sys.executable, "-I", "-c", _ATTEMPT, str(Path(__file__).parents[3])]
         done = subprocess.run(attempt, capture_output=True, timeout=60, check=False)
         if done.returncode == 0:
             return "root" if os.geteuid() == 0 else "user"
     if hasattr(os, "geteuid") and os.geteuid() == 0:
-        raise IsolationError("root needs Linux namespaces for the simulated hosts; run the demo as an ordinary user")
+        raise IsolationError(why="root needs Linux namespaces for its hosts; run the demo as an ordinary user.")
     return "folder"
 
 
@@ -110,7 +114,7 @@ def unshare_everything() -> None:
     os.write(tell, b"x")
     if whole:
         if os.waitpid(mapper, 0)[1] != 0:
-            raise IsolationError("this machine does not let root map user ids")
+            raise IsolationError(why="this machine does not let root map user ids.")
     else:
         Path("/proc/self/setgroups").write_text("deny")
         _write_maps("/proc/self", f"{ISOLATED_UID} {uid} 1", f"{ISOLATED_UID} {gid} 1")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import queue
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hosts_yard import KEY, Yard
@@ -17,13 +18,17 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def yard(tmp_path: Path) -> Iterator[Yard]:
-    """An empty fleet, all of whose hosts are gone afterwards."""
+    """An empty fleet, all of whose hosts are gone afterwards.
+
+    `AWSGPU_TEST_HOSTS=folder` tries the hosts of machines without namespaces (not as root).
+    """
     try:
         isolation.available()
     except isolation.IsolationError as impossible:
         pytest.skip(str(impossible))
+    kind: Any = os.environ.get("AWSGPU_TEST_HOSTS")
     powered_off: queue.Queue[str] = queue.Queue()
-    yard = Yard(HostFleet(on_shutdown=powered_off.put), tmp_path, powered_off)
+    yard = Yard(HostFleet(on_shutdown=powered_off.put, isolation_kind=kind), tmp_path, powered_off)
     yield yard
     for client in yard.clients:
         client.close()

@@ -82,7 +82,8 @@ def test_script_runs_once_and_bootcmd_at_every_boot(yard: Yard, isolated: None) 
     """Per-instance work is not repeated after stop and start; bootcmd is."""
     parts = (
         b"Content-Type: multipart/mixed; boundary=X\nMIME-Version: 1.0\n\n"
-        b"--X\nContent-Type: text/cloud-config\n\n#cloud-config\nbootcmd: ['echo boot >> /opt/log']\nruncmd: ['echo run >> /opt/log']\n"
+        b"--X\nContent-Type: text/cloud-config\n\n#cloud-config\n"
+        b"bootcmd: ['echo boot >> /opt/log']\nruncmd: ['echo run >> /opt/log']\n"
         b"--X\nContent-Type: text/x-shellscript\n\n#!/bin/sh\necho script >> /opt/log\n--X--\n"
     )
     spec = yard.boot(user_data=parts)
@@ -127,11 +128,13 @@ def test_image_carries_files_and_gets_a_new_identity(yard: Yard, isolated: None)
 def test_metadata_service_answers_version_two_only(yard: Yard, isolated: None) -> None:
     """A token is needed; identity, tags and a spot interruption can be read; what is not there is a 404."""
     spec = yard.boot(tags={"Name": "awsgpu-gpu"}, zone="us-west-2b")
+    service, header = "http://169.254.169.254/latest", "X-aws-ec2-metadata-token"
+    paths = "instance-id placement/availability-zone tags/instance/Name public-keys/0/openssh-key spot/instance-action"
     ask = (
-        "token=$(curl -s -X PUT -H 'X-aws-ec2-metadata-token-ttl-seconds: 60' http://169.254.169.254/latest/api/token);"
-        "for path in instance-id placement/availability-zone tags/instance/Name public-keys/0/openssh-key spot/instance-action;"
-        "do curl -s -w ' %{http_code}\\n' -H \"X-aws-ec2-metadata-token: $token\" http://169.254.169.254/latest/meta-data/$path; done;"
-        "curl -s -o /dev/null -w '%{http_code}' http://169.254.169.254/latest/meta-data/instance-id"
+        f"token=$(curl -s -X PUT -H '{header}-ttl-seconds: 60' {service}/api/token);"
+        f"for path in {paths}; do"
+        f" curl -s -w ' %{{http_code}}\\n' -H \"{header}: $token\" {service}/meta-data/$path; done;"
+        f"curl -s -o /dev/null -w '%{{http_code}}' {service}/meta-data/instance-id"
     )
     lines = yard.run(spec, ask)[1].splitlines()
     assert lines == [f"{spec.instance_id} 200", "us-west-2b 200", "awsgpu-gpu 200", f"{PUBLIC} 200", " 404", "401"]

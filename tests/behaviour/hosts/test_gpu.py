@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
-from hosts_yard import Yard
+
+if TYPE_CHECKING:
+    from hosts_yard import Yard
 
 _DLAMI = {"kind": "dlami", "driver": "470.256.02", "historical": True}
 _QUERY = "nvidia-smi --query-gpu=name,driver_version,memory.total,utilization.gpu --format=csv,noheader"
@@ -64,7 +68,7 @@ def test_deep_learning_image_starts_jupyter_without_a_download(yard: Yard) -> No
     spec = yard.boot(image=_DLAMI)
     status, text, _ = yard.run(
         spec,
-        "${AWSGPU_ROOT}/opt/conda/bin/jupyter server --version; ${AWSGPU_ROOT}/opt/conda/bin/python -c 'import jupyterlab'",
+        "cd ${AWSGPU_ROOT}/opt/conda/bin; ./jupyter server --version; ./python -c 'import jupyterlab'",
     )
     assert (status, text.count(".")) == (0, 2)
 
