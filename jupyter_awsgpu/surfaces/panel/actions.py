@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jupyter_awsgpu.model import InstanceState
-from jupyter_awsgpu.verbs.terminate import what_is_lost
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from jupyter_awsgpu.model import Instance
 
 KEEP_HOURS = 1
@@ -31,20 +32,20 @@ class Action:
         return (self.verb, *self.arguments)
 
 
-def actions_for(instance: Instance, *, busy: bool) -> tuple[Action, ...]:
+def actions_for(instance: Instance, tr: Callable[[str], str] = str, *, busy: bool) -> tuple[Action, ...]:
     """Return the actions that fit the instance's state, the likeliest first; none while one is under way."""
     name = (instance.name,)
     if busy or not instance.state.alive:
         return ()
     if instance.state is InstanceState.STOPPED:
-        return (Action("start", "Start", name, main=True), _image(instance), _terminate(instance))
+        return (Action("start", "Start", name, main=True), _image(instance, tr), _terminate(instance, tr))
     if instance.state is InstanceState.STOPPING:
-        return (_terminate(instance),)
+        return (_terminate(instance, tr),)
     connected = instance.tunnel is not None and instance.tunnel.phase == "up"
     verb, label = ("open", "Open Jupyter") if connected else ("connect", "Connect")
     leave = (Action("disconnect", "Disconnect", name),) if instance.tunnel is not None else ()
     way = Action(verb, label, name, main=True)
-    return (way, _stop(instance), *leave, _image(instance), _terminate(instance))
+    return (way, _stop(instance, tr), *leave, _image(instance, tr), _terminate(instance, tr))
 
 
 def keep_action(instance: Instance) -> Action | None:
@@ -55,17 +56,22 @@ def keep_action(instance: Instance) -> Action | None:
     return Action("keep", "Keep 1 h", (instance.name, str(KEEP_HOURS)))
 
 
-def _stop(instance: Instance) -> Action:
+def _stop(instance: Instance, tr: Callable[[str], str]) -> Action:
     busy = instance.guest.busy_because if instance.guest else None
-    confirm = f"{instance.name} is at work ({busy}). Stopping ends that; its disk stays." if busy else None
-    return Action("stop", "Stop", (instance.name,), confirm)
+    question = tr("{name} is at work ({why}). Stopping ends that; its disk stays.")
+    return Action("stop", "Stop", (instance.name,), question.format(name=instance.name, why=busy) if busy else None)
 
 
-def _image(instance: Instance) -> Action:
+def _image(instance: Instance, tr: Callable[[str], str]) -> Action:
     stops = instance.state is not InstanceState.STOPPED
-    confirm = f"{instance.name} is stopped for the image; what runs on it ends." if stops else None
-    return Action("image", "Make image", (instance.name,), confirm)
+    question = tr("{name} is stopped for the image; what runs on it ends.").format(name=instance.name)
+    return Action("image", "Make image", (instance.name,), question if stops else None)
 
 
-def _terminate(instance: Instance) -> Action:
-    return Action("terminate", "Terminate", (instance.name,), what_is_lost(instance))
+def _terminate(instance: Instance, tr: Callable[[str], str]) -> Action:
+    if instance.root_gb:
+        question = tr("Terminating {name} ({type}, {id}) deletes its disk of {gb} GB for good.")
+    else:
+        question = tr("Terminating {name} ({type}, {id}) deletes its disk for good.")
+    named = {"name": instance.name, "type": instance.instance_type, "id": instance.instance_id, "gb": instance.root_gb}
+    return Action("terminate", "Terminate", (instance.name,), question.format(**named))

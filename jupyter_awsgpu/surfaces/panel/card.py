@@ -54,7 +54,7 @@ class InstanceCard(Column):
         self._refusal.show(failed.events[-1].text if failed else None, (failed.remedy or "") if failed else "")
         busy = bool(began) or snapshot.running(instance.name) is not None
         keep = keep_action(instance)
-        self._show_actions((*((keep,) if keep and not busy else ()), *actions_for(instance, busy=busy)))
+        self._show_actions((*((keep,) if keep and not busy else ()), *actions_for(instance, self._tr, busy=busy)))
         self._log.name = instance.name
 
     @property
@@ -151,7 +151,7 @@ def facts(instance: Instance, now: float, tr: Callable[[str], str]) -> str:
 
 def waiting(verb: str, tr: Callable[[str], str]) -> str:
     """Return the line between a press and the first step of its operation."""
-    text = tr("{verb} begins…").format(verb=verb)
+    text = tr("{verb} begins…").format(verb=tr(verb))
     return f'<div class="awsgpu-head" role="status"><span class="awsgpu-spin"></span> {escape(text)}</div>'
 
 

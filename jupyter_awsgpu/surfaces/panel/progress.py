@@ -42,7 +42,7 @@ def _heading(operation: OperationSummary, tr: Callable[[str], str]) -> str:
         "failed": tr("{verb} failed after {time}"),
         "broken": tr("{verb} was cut off after {time}; the same verb goes on from there"),
     }
-    return words[operation.outcome].format(verb=operation.verb, time=took)
+    return words[operation.outcome].format(verb=tr(operation.verb), time=took)
 
 
 def _row(event: Event, *, running: bool) -> str:

@@ -86,7 +86,9 @@ class Panel(Column):
             self.form.button.focus()
         elif verb in CHANGING:
             if not self.instances.ask(verb):
-                self._say(self._tr("{verb}: no instance, or more than one, can do that now.").format(verb=verb))
+                self._say(
+                    self._tr("{verb}: no instance, or more than one, can do that now.").format(verb=self._tr(verb))
+                )
         elif verb != "status":
             chosen = (str(self.form.fields.type.value),) if verb in NEEDS_TYPE else ()
             self._ask((verb, *chosen))
