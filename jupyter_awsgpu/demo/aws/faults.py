@@ -9,6 +9,9 @@ from typing import Any
 DROP = "drop"
 """The code of a fault that cuts the connection instead of answering."""
 
+DROP_ANSWER = "drop-answer"
+"""The code of a fault that does what was asked, and cuts the connection before the answer."""
+
 STATUS = {
     "InsufficientInstanceCapacity": 500,
     "RequestLimitExceeded": 503,

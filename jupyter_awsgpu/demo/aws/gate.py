@@ -12,7 +12,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu.demo.aws import account, pricing, quotas, wire
-from jupyter_awsgpu.demo.aws.faults import DROP, Fault
+from jupyter_awsgpu.demo.aws.faults import DROP, DROP_ANSWER, Fault
+from jupyter_awsgpu.demo.aws.regions import ENABLED
 from jupyter_awsgpu.demo.aws.wire import Refusal, Request
 from jupyter_awsgpu.demo.aws.world import ACCOUNT
 
@@ -33,6 +34,10 @@ WRONG_KEY = {
     "rest-json": Refusal("UnrecognizedClientException", "The security token included in the request is invalid.", 403),
 }
 """What each protocol says to an access key nobody has issued (general knowledge of AWS, unconfirmed)."""
+
+
+UNCHANGING = ("DescribeInstanceTypes", "DescribeInstanceTypeOfferings")
+"""Operations whose answers never change while the process lives: written once, because moto writes them slowly."""
 
 
 class Calls:
@@ -80,6 +85,7 @@ class Gate:
         self._world = world
         self._moto = moto
         self._control = control
+        self._unchanging: dict[tuple[str, bytes] | None, bytes] = {}
         self.calls = Calls()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
@@ -115,8 +121,13 @@ class Gate:
             raise Refusal("MissingAuthenticationToken", "Request is missing Authentication Token", 403)
         if not self._issued(request.access_key_id):
             raise WRONG_KEY[request.protocol]
+        if request.region not in ENABLED:
+            raise WRONG_KEY[request.protocol]  # AWS says the same of a region that is not enabled
         with self._world.lock:
-            return self._pass_on(request, environ, begin)
+            answer = self._pass_on(request, environ, begin)
+        if fault is not None and fault.code == DROP_ANSWER:
+            _cut(environ)
+        return answer
 
     def _pass_on(self, request: Request, environ: dict[str, Any], begin: Callable[..., Any]) -> Iterable[bytes]:
         ours = OURS.get(request.service)
@@ -124,8 +135,8 @@ class Gate:
             status, headers, body = wire.json_answer(ours(self._world, request))
             begin(status, headers)
             return body
-        if request.operation == "GetCallerIdentity" and request.access_key_id == self._world.access_key_id:
-            document = account.identity()
+        document = account.security_token(request, own_key=request.access_key_id == self._world.access_key_id)
+        if document is not None:
             begin("200 OK", [("Content-Type", "text/xml"), ("Content-Length", str(len(document)))])
             return [document]
         return self._ask_moto(request, environ, begin)
@@ -133,6 +144,10 @@ class Gate:
     def _ask_moto(self, request: Request, environ: dict[str, Any], begin: Callable[..., Any]) -> Iterable[bytes]:
         """Let moto answer; what it has not implemented is a plain refusal, not a page of HTML."""
         kept: list[Any] = []
+        known = (request.region, request.body) if request.operation in UNCHANGING else None
+        if known in self._unchanging:
+            begin("200 OK", [("Content-Type", "text/xml"), ("Content-Length", str(len(self._unchanging[known])))])
+            return [self._unchanging[known]]
         try:
             body = b"".join(self._moto(environ, lambda *start: kept.append(start)))
         except Exception as exc:
@@ -144,6 +159,8 @@ class Gate:
         if body.lstrip()[:15].lower().startswith((b"<!doctype html", b"<html")):
             log.error("moto answered %s with %s", request.operation, body[:2000])
             raise Refusal("InvalidAction", f"The action {request.operation} is not simulated.")
+        if known is not None and status.startswith("200"):
+            self._unchanging[known] = body
         begin(status, headers)
         return [body]
 
@@ -165,12 +182,16 @@ def _apply(fault: Fault, environ: dict[str, Any]) -> None:
     if fault.latency_ms:
         time.sleep(fault.latency_ms / 1000)
     if fault.code == DROP:
-        connection = environ.get("werkzeug.socket")
-        if connection is not None:
-            connection.shutdown(socket.SHUT_RDWR)
-        raise ConnectionAbortedError("a fault cut the connection")
-    if fault.code:
+        _cut(environ)
+    if fault.code and fault.code != DROP_ANSWER:
         raise Refusal(fault.code, fault.text, fault.http_status)
+
+
+def _cut(environ: dict[str, Any]) -> None:
+    connection = environ.get("werkzeug.socket")
+    if connection is not None:
+        connection.shutdown(socket.SHUT_RDWR)
+    raise ConnectionAbortedError("a fault cut the connection")
 
 
 OURS: dict[str, Callable[[World, Request], dict[str, Any]]] = {

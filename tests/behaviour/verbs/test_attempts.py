@@ -1,0 +1,120 @@
+"""RunInstances as a launch asks for it: zone by zone, journal first, never two for one."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_awsgpu.errors import AwsUnreachable, NoCapacity, QuotaTooLow, SpotPriceTooLow
+from jupyter_awsgpu.verbs.arrival import Way
+from jupyter_awsgpu.verbs.attempts import REPLAYS, finish_unanswered
+from jupyter_awsgpu.verbs.choice import decide
+from jupyter_awsgpu.verbs.launch import _Launch
+
+
+def launch_without_arriving(desk, wishes):
+    """Do all of a launch up to the running instance: there is no host behind it here."""
+    with desk.bench.records.operations.begin("launch", wishes.name) as operation:
+        return _Launch(desk.bench, wishes, operation, Way(8889))._create(
+            desk.bench.clouds.identity(), decide(desk.bench, wishes)
+        )
+
+
+def asked(aws):
+    """Return the RunInstances calls that were meant."""
+    return [call for call in aws.calls() if call["operation"] == "RunInstances" and not call["dry_run"]]
+
+
+def existing(desk):
+    return [one for one in desk.bench.cloud().instances() if one.state.alive]
+
+
+def test_one_wish_is_one_call_and_one_instance(desk):
+    """On a good day RunInstances is called once, and the journal knows its answer."""
+    box = launch_without_arriving(desk, desk.wish())
+    assert len(asked(desk.aws)) == 1
+    (entry,) = desk.bench.records.journal.entries()
+    assert entry.instance_ids == (box.instance_id,)
+    assert entry.request is None
+    assert not entry.unanswered
+
+
+def test_every_resource_carries_our_tags_from_its_creation(desk):
+    """No CreateTags call follows: name, owner and launch id came with the call that made the resource."""
+    box = launch_without_arriving(desk, desk.wish(name="mine"))
+    assert dict(box.tags)["jupyter-awsgpu:owner"] == desk.bench.clouds.identity().owner
+    assert (box.name, box.launch_id) == ("mine", desk.bench.records.journal.entries()[0].launch_id)
+    assert "CreateTags" not in desk.aws.operations()
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_two_empty_zones_end_in_the_third(desk, status):
+    """No capacity in two of three zones: the third gives the one instance, each try with its own token."""
+    for zone in ("us-west-2a", "us-west-2b"):
+        desk.aws.fail("RunInstances", "InsufficientInstanceCapacity", zone=zone, status=status, times=None)
+    box = launch_without_arriving(desk, desk.wish())
+    assert box.zone == "us-west-2c"
+    assert len(asked(desk.aws)) == 3
+    assert [one.instance_id for one in existing(desk)] == [box.instance_id]
+    (entry,) = desk.bench.records.journal.entries()
+    assert [one["zone"] for one in entry.attempts] == ["us-west-2a", "us-west-2b"]
+
+
+def test_no_capacity_anywhere_names_every_zone_tried(desk):
+    """With every zone empty the error says where it asked, nothing exists, and the journal is closed."""
+    desk.aws.fail("RunInstances", "InsufficientInstanceCapacity", times=None)
+    with pytest.raises(NoCapacity, match=r"us-west-2a, us-west-2b, us-west-2c"):
+        launch_without_arriving(desk, desk.wish())
+    assert existing(desk) == []
+    assert desk.bench.records.journal.regions() == ()
+
+
+def test_a_quota_refusal_is_not_tried_again(desk):
+    """A limit is the same in every zone: one call, and the remedy asks for the limit."""
+    desk.aws.quota("L-DB2E81BA", 0)
+    with pytest.raises(QuotaTooLow) as caught:
+        launch_without_arriving(desk, desk.wish())
+    assert len(asked(desk.aws)) == 1
+    assert "--request 4" in caught.value.remedy
+
+
+def test_throttling_is_waited_out_with_the_same_token(desk):
+    """Three throttled calls end in success, and EC2 sees one request only."""
+    desk.aws.fail("RunInstances", "RequestLimitExceeded", times=3)
+    launch_without_arriving(desk, desk.wish())
+    assert len(asked(desk.aws)) == 4
+    assert len(existing(desk)) == 1
+
+
+def test_an_answer_lost_on_the_way_makes_no_second_instance(desk):
+    """EC2 launched, the connection broke before its answer: the same bytes again find the same instance."""
+    desk.aws.fail("RunInstances", "drop-answer")
+    box = launch_without_arriving(desk, desk.wish())
+    assert [one.instance_id for one in existing(desk)] == [box.instance_id]
+
+
+def test_a_launch_cut_off_before_its_answer_is_finished_by_the_next(desk):
+    """EC2 launched and nobody heard of it: the next launch of that name goes on with that instance."""
+    desk.aws.fail("RunInstances", "drop-answer", times=REPLAYS)
+    with pytest.raises(AwsUnreachable):
+        launch_without_arriving(desk, desk.wish())
+    (entry,) = desk.bench.records.journal.entries()
+    assert entry.unanswered
+    with desk.bench.records.operations.begin("launch", "gpu") as operation:
+        (found,) = finish_unanswered(desk.bench, desk.wish(), operation)
+    assert [one.instance_id for one in existing(desk)] == [found.instance_id]
+    assert desk.bench.records.journal.entries()[0].instance_ids == (found.instance_id,)
+
+
+def test_spot_that_costs_too_much_is_said(desk):
+    """A --max-price under the market is refused with the way out."""
+    with pytest.raises(SpotPriceTooLow) as caught:
+        launch_without_arriving(desk, desk.wish(spot="yes", max_price=0.01))
+    assert "--spot prefer" in caught.value.remedy
+    assert existing(desk) == []
+
+
+def test_spot_preferred_falls_back_to_on_demand(desk):
+    """Where the market refuses, `--spot prefer` buys on demand, at the on-demand price."""
+    box = launch_without_arriving(desk, desk.wish(spot="prefer", max_price=0.01))
+    assert not box.spot
+    assert box.price_per_hour == pytest.approx(0.526)
