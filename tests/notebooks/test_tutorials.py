@@ -25,7 +25,7 @@ CLAIMS = {  # what the text of a notebook promises of the cell that follows, by 
         "plan p2.xlarge": ["SIMULATED", "K80", r"\$0\.90"],
         "launch p2.xlarge": ["SIMULATED", r"127\.0\.0\.1:\d+"],
         "nvidia-smi": ["K80"],
-        "terminate": ["terminated"],
+        "%awsgpu terminate": ["terminated"],
     },
     "01-choosing": {
         "types": ["g4dn.xlarge", "T4"],
@@ -33,16 +33,33 @@ CLAIMS = {  # what the text of a notebook promises of the cell that follows, by 
         "quota g4dn.xlarge": ["vCPU"],
         "plan.ok": ["True", r"/h", "a month"],
     },
+    "02-launch-and-train": {
+        "getpass": ["ubuntu on Linux"],
+        "trained =": [r"trained on .*: loss \d"],
+        "SVG(": ["polyline"],
+        "nvidia-smi": ["T4"],
+        "%awsgpu terminate": ["terminated"],
+    },
     "04-stop-image-relaunch": {
         "%awsgpu stop": ["stopped"],
         "cat work.txt": ["three weeks of work"],
         "%awsgpu image": ["SIMULATED"],
-        "terminate": ["terminated"],
+        "%awsgpu terminate": ["terminated"],
+    },
+    "06-when-something-goes-wrong": {
+        "xlrage": ["g4dn.xlarge", "SIMULATED"],
+        "plan g4dn": ["cannot launch yet", "0 vCPU"],
+        "--request": ["Request"],
+        "box = %awsgpu launch": [r"us-west-2b"],
+        "%awsgpu connect": ["is stopped"],
+        "--name second --yes": ["second"],
+        "%awsgpu status": ["gpu", "second", "2 instances"],
+        "%awsgpu terminate": ["terminated"],
     },
     "05-money": {
         "%awsgpu status": [r"\$0\.5"],
         "%awsgpu cost": [r"\$"],
-        "terminate": ["terminated"],
+        "%awsgpu terminate": ["terminated"],
     },
 }
 
@@ -75,7 +92,7 @@ def shown(cell) -> str:
         texts.append(output.get("text", ""))
         texts += [str(form) for form in output.get("data", {}).values()]
         texts += [output.get("evalue", "")]
-    return "\n".join(texts)
+    return re.sub(r"<style>.*?</style>", "", "\n".join(texts), flags=re.DOTALL)
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: str(path.relative_to(FOLDER).with_suffix("")))
