@@ -76,7 +76,7 @@ def _driver_steps(config: dict, found: facts.Facts, chosen: Choice) -> list:
         ),
     ]
     if chosen.vendor:
-        todo.append(_repository_step(config, found))
+        todo.append(_repository_step(found))
     return [
         *todo,
         Step(
@@ -94,7 +94,7 @@ def _toolkit_steps(config: dict, found: facts.Facts) -> list:
     version = str(config["cuda"])
     package = "cuda-toolkit-" + version.replace(".", "-")
     return [
-        _repository_step(config, found),
+        _repository_step(found),
         Step(
             "cuda",
             "Installing the CUDA toolkit " + version,
@@ -105,8 +105,8 @@ def _toolkit_steps(config: dict, found: facts.Facts) -> list:
     ]
 
 
-def _repository_step(config: dict, found: facts.Facts) -> Step:
-    base = (config.get("mirror") or {}).get("cuda_repository") or REPOSITORY.format(
+def _repository_step(found: facts.Facts) -> Step:
+    base = paths.mirrors().get("cuda_repository") or REPOSITORY.format(
         system=repository_of(found.os_id, found.os_version), machine=found.machine.replace("aarch64", "sbsa")
     )
 

@@ -97,7 +97,7 @@ def _choose(wish: str, config: dict, machine: str, say) -> None:  # noqa: ANN001
     found = image_own() if wish == "auto" else ""
     if not found:
         kind = "miniforge" if wish == "auto" else wish
-        found = _system(config, say) if kind == "system" else _conda(kind, config, machine, say)
+        found = _system(config, say) if kind == "system" else _conda(kind, machine, say)
     about = probe(found)
     if not about:
         raise commands.Failed("%s does not run" % found)
@@ -136,7 +136,7 @@ def _system(config: dict, say) -> str:  # noqa: ANN001 - takes a sentence
     return python
 
 
-def _conda(kind: str, config: dict, machine: str, say) -> str:  # noqa: ANN001 - takes a sentence
+def _conda(kind: str, machine: str, say) -> str:  # noqa: ANN001 - takes a sentence
     """Install Miniforge or Anaconda silently. No terms of service are accepted for anybody."""
     home = paths.at("/opt/%s3" % kind)
     python = os.path.join(home, "bin", "python3")
@@ -145,7 +145,7 @@ def _conda(kind: str, config: dict, machine: str, say) -> str:  # noqa: ANN001 -
         return python
     if shutil.disk_usage(paths.at("/opt") if os.path.isdir(paths.at("/opt")) else paths.at("/")).free < FREE_GB * 1e9:
         raise commands.Failed("The disk is full: %s needs %g GB free." % (kind, FREE_GB))
-    mirror = config.get("mirror") or {}
+    mirror = paths.mirrors()
     url = mirror.get(kind) or (MINIFORGE if kind == "miniforge" else ANACONDA).format(machine=machine)
     installer = paths.state("downloads", kind + ".sh")
     say("Downloading %s" % os.path.basename(url))

@@ -39,6 +39,11 @@ def config() -> dict:
     return read_json(at("/etc/awsgpu/config.json"), {})
 
 
+def mirrors() -> dict:
+    """Return other addresses for downloads: the image's own (/etc/awsgpu/mirror.json), then the configuration's."""
+    return dict(read_json(at("/etc/awsgpu/mirror.json"), {}), **(config().get("mirror") or {}))
+
+
 def read_json(path: str, default: object) -> object:
     """Return the JSON of a file, or `default` where it is missing or damaged (a power cut)."""
     try:

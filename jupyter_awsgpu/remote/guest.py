@@ -41,7 +41,7 @@ def follow_progress(host: Host, on_step: Callable[[GuestStep], None]) -> GuestRe
     Brings the rest of the program first where only its seed is there. Raises ProvisioningFailed with
     the step and its log's last lines. A reboot in between ends the connection: the caller reconnects.
     """
-    _bring_program(host)
+    provision_when_there(host)
     seen: dict[str, tuple[str, str]] = {}
     report = GuestReport(phase="provisioning")
     for line in host.follow([COMMAND, "status", "--json", "--follow", "--until-settled"], sudo=True):
@@ -67,6 +67,22 @@ def provision(host: Host, config: GuestConfig | None = None, extra: Mapping[str,
     """Bring this package's guest program (and `config`, and files for /etc/awsgpu) and run it; returns at once."""
     host.run([COMMAND, "update"], stdin=upload(config, dict(extra or {})), sudo=True)
     host.run([COMMAND, "provision"], sudo=True)
+
+
+def provision_when_there(host: Host) -> None:
+    """Wait until cloud-init has put the seed there, and bring the rest if it is missing; returns at once then."""
+    deadline = time.monotonic() + GUEST_WITHIN_S
+    while True:
+        try:
+            found = _status(host)
+        except RemoteCommandFailed:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(RETRY_S)
+            continue
+        if found.get("program") == "seed":
+            provision(host)
+        return
 
 
 def keep(host: Host, hours: float) -> None:
@@ -120,22 +136,6 @@ def _moment(value: object) -> datetime | None:
 
 def _status(host: Host) -> dict[str, Any]:
     return document(host.run([COMMAND, "status", "--json"], sudo=True).stdout)
-
-
-def _bring_program(host: Host) -> None:
-    """Wait until cloud-init has put the seed there, and bring what is missing."""
-    deadline = time.monotonic() + GUEST_WITHIN_S
-    while True:
-        try:
-            found = _status(host)
-        except RemoteCommandFailed:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(RETRY_S)
-            continue
-        if found.get("program") == "seed":
-            provision(host)
-        return
 
 
 def _failure(report: GuestReport) -> ProvisioningFailed:

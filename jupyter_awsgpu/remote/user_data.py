@@ -28,7 +28,8 @@ class GuestConfig:
     """What the guest is to do: the wishes of the launch that concern the instance itself.
 
     Times are minutes or hours as named, money is dollars. `mirror` maps "cuda_repository",
-    "miniforge" and "anaconda" (and `…_sha256`) to other addresses than the vendors'.
+    "miniforge" and "anaconda" (and `…_sha256`) to other addresses than the vendors'; an image may
+    bring such a map of its own as /etc/awsgpu/mirror.json.
     """
 
     name: str

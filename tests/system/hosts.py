@@ -57,7 +57,7 @@ class RealHost:
     user_data: bytes
     authorized_keys: tuple[str, ...] = ()
     instance_id: str = "i-0123456789abcdef0"
-    prepare: Callable[[Path], None] | None = None
+    prepare: Callable[[RealHost], None] | None = None
     boots: int = 0
     ended: list[str] = field(default_factory=list)
 
@@ -83,10 +83,16 @@ class RealHost:
             self._seed()
             self._connect()
             if self.prepare:
-                self.prepare(self.folder / "upper")
+                self.prepare(self)
         self._down.clear()
         self._watcher = threading.Thread(target=self._live, daemon=True)
         self._watcher.start()
+
+    def disk(self, inside: str) -> Path:
+        """Return a file of the disk of a host that is off, its folder made."""
+        path = self.folder / "upper" / inside.lstrip("/")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
 
     def _seed(self) -> None:
         """Write the NoCloud seed: what the metadata service would say."""

@@ -56,7 +56,7 @@ def machine(base_root: Path, tmp_path: Path) -> Iterator[Callable[..., Machine]]
     def launch(
         *,
         config: GuestConfig | None = None,
-        prepare: Callable[[Path], None] | None = None,
+        prepare: Callable[[hosts.RealHost], None] | None = None,
         ssh_keys: bool = True,
     ) -> Machine:
         records = Records(tmp_path / f"records{len(made)}")
