@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape
 
 from jupyter_awsgpu.demo.aws import ledger
 from jupyter_awsgpu.demo.aws.wire import Refusal
@@ -16,8 +17,31 @@ if TYPE_CHECKING:
 USER = "demo"
 
 
-def identity() -> bytes:
-    """Return STS's answer about the made-up credentials: an IAM user (moto: an assumed user that does not exist)."""
+def security_token(request: Request, *, own_key: bool) -> bytes | None:
+    """Answer what moto's STS cannot; None where it can.
+
+    Who the made-up credentials are: an IAM user (moto: one that does not exist). And the decoding of
+    an authorisation message, which moto lacks.
+    """
+    if request.service != "sts":
+        return None
+    if request.operation == "GetCallerIdentity" and own_key:
+        return _identity()
+    if request.operation == "DecodeAuthorizationMessage":
+        return _decoded()
+    return None
+
+
+def _decoded() -> bytes:
+    said = '{"allowed":false,"explicitDeny":false,"context":{"action":"simulated","resource":"*"}}'
+    return (
+        '<DecodeAuthorizationMessageResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/">'
+        f"<DecodeAuthorizationMessageResult><DecodedMessage>{escape(said)}</DecodedMessage>"
+        "</DecodeAuthorizationMessageResult></DecodeAuthorizationMessageResponse>"
+    ).encode()
+
+
+def _identity() -> bytes:
     return (
         '<GetCallerIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><GetCallerIdentityResult>'
         f"<Arn>arn:aws:iam::{ACCOUNT}:user/{USER}</Arn><UserId>AIDASIMULATEDAWS0000</UserId>"

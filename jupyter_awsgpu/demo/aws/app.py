@@ -14,6 +14,7 @@ from jupyter_awsgpu.demo.aws import (
     offerings,
     operations,
     placement,
+    regions,
     spot,
     spot_operations,
     volumes,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
     from jupyter_awsgpu.demo.aws.world import World
 
-SUBJECTS = (groups, image_operations, instances, launch, offerings, placement, spot, spot_operations, volumes)
+SUBJECTS = (groups, image_operations, instances, launch, offerings, placement, regions, spot, spot_operations, volumes)
 """The modules whose import registered their operations."""
 
 

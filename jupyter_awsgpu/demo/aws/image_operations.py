@@ -111,9 +111,10 @@ def _copy_disk(world: World, image: Any, machine: Machine, *, reboot: bool) -> N
 
     def copy_disk() -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        world.fleet.make_image(world.state_dir / "hosts" / machine.id, folder)
-        if reboot:
-            world.fleet.reboot(machine.id)
+        with machine.host_lock:
+            world.fleet.make_image(world.state_dir / "hosts" / machine.id, folder)
+            if reboot:
+                world.fleet.reboot(machine.id)
 
     _finish(world, image, copy_disk, folder)
 

@@ -27,6 +27,7 @@ from jupyter_awsgpu.demo.aws.operations import Call, operation
 from jupyter_awsgpu.demo.aws.wire import Refusal
 
 if TYPE_CHECKING:
+    from jupyter_awsgpu.demo.aws.spot import Market
     from jupyter_awsgpu.demo.aws.world import World
 
 
@@ -116,7 +117,7 @@ def _launch(call: Call, count: int, zone: str, subnet: Any, disks: list[dict[str
     return reservation
 
 
-def _take_over(call: Call, instance: Any, image: Any, user_data: bytes, market: Any) -> None:
+def _take_over(call: Call, instance: Any, image: Any, user_data: bytes, market: Market | None) -> None:
     key = call.backend.key_pairs.get(call.get("KeyName") or "")
     machine = Machine(
         instance=instance,
@@ -127,8 +128,26 @@ def _take_over(call: Call, instance: Any, image: Any, user_data: bytes, market: 
         image_folder=image.image_folder,
     )
     if market is not None:
-        machine.spot_request = spot.fulfil(call, market, instance)
+        earlier = call.backend.spot_instance_requests.get(getattr(instance, "spot_instance_request_id", None))
+        machine.spot_request = earlier or spot.fulfil(call, market, instance)
+        if market.kind == "persistent":
+            machine.relaunch = lambda: _relaunch(call, machine, market)
     machines(call.world).add(machine)
+
+
+def _relaunch(call: Call, before: Machine, market: Market) -> None:
+    """Fulfil a persistent request again: whoever terminates its instance without cancelling it gets another."""
+    if before.spot_request.state != "open":
+        return
+    call.params["MinCount"] = 1
+    image = call.backend.amis.get(before.instance.image_id)
+    if image is None:
+        return
+    for instance in call.moto().instances:
+        request = before.spot_request
+        request.instance, request.instance_id = instance, instance.id
+        instance.lifecycle, instance.spot_instance_request_id = "spot", request.id
+        _take_over(call, instance, image, before.user_data, market)
 
 
 def decoded_user_data(instance: Any) -> bytes:

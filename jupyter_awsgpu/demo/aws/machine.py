@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
@@ -22,9 +23,10 @@ BROKEN = ("Server.InternalError", "Server.InternalError: Internal error on launc
 class Machine:
     """An instance (moto's object) with what moto does not keep of it.
 
-    `history` holds (seconds since the epoch, state). `epoch` counts state changes, so that a
-    timer set for an earlier one does nothing. `known_at` is when other calls begin to see it.
-    `host_lock` keeps the fleet's work on one host in turn: a host is not ended while it boots.
+    `history` holds (seconds since the epoch, state). `epoch` counts state changes, so that a timer
+    set for an earlier one does nothing. `known_at` is when other calls begin to see the instance.
+    `relaunch` fulfils a persistent spot request again. `host_lock` keeps the fleet's work on one host
+    in turn: a host is not ended while it boots.
     """
 
     instance: Any
@@ -38,6 +40,7 @@ class Machine:
     history: list[tuple[float, str]] = field(default_factory=list)
     epoch: int = 0
     port: int | None = None
+    relaunch: Callable[[], None] | None = None
     host_lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -81,6 +84,8 @@ class Machine:
             return
         if state in ("stopping", "stopped"):
             request.close("disabled", "instance-stopped-by-user")
+        elif state == "shutting-down" and self.relaunch is not None:
+            request.close("open", "instance-terminated-by-user")
         elif state == "shutting-down" and request.state != "closed":
             request.close("closed", "instance-terminated-by-user")
         elif state == "running":

@@ -179,6 +179,8 @@ class Machines:
             machine.instance.terminate()  # moto's: frees the addresses and deletes the volumes
             machine.instance._reason, machine.instance.state_reason = reason, why  # noqa: SLF001 - moto's field
             self._world.later(self._world.settings.terminated_s, lambda: self._forget(machine))
+            if machine.relaunch is not None:
+                self._world.later(self._world.settings.pending_s, machine.relaunch)
         else:
             for nic in machine.instance.nics.values():
                 nic.stop()

@@ -141,6 +141,18 @@ def test_an_instance_of_another_region_is_not_found(aws: Aws) -> None:
     assert aws("ec2", "eu-west-1").describe_instances()["Reservations"] == []
 
 
+@contract("https://docs.aws.amazon.com/accounts/latest/reference/manage-acct-regions.html")
+def test_regions_nobody_enabled_are_not_listed_and_refuse(aws: Aws) -> None:
+    """DescribeRegions has the regions enabled for everybody; one that is not refuses the credentials."""
+    names = {row["RegionName"] for row in aws("ec2").describe_regions()["Regions"]}
+    everywhere = {
+        row["RegionName"]: row["OptInStatus"] for row in aws("ec2").describe_regions(AllRegions=True)["Regions"]
+    }
+    assert (len(names), "us-west-2" in names, "ap-east-1" in names) == (17, True, False)
+    assert everywhere["ap-east-1"] == "not-opted-in"
+    assert refusal(aws("ec2", "ap-east-1").describe_instances)[:2] == ("AuthFailure", 401)
+
+
 @contract(UNCONFIRMED)
 def test_an_unknown_filter_is_refused(either: Aws) -> None:
     """A filter that does not exist is InvalidParameterValue, not a page of HTML."""

@@ -151,6 +151,24 @@ def test_a_spot_request_is_found_cancelled_and_ends_with_its_instance(aws: Aws) 
     assert (by_id[first["InstanceId"]]["State"], by_id[second["InstanceId"]]["State"]) == ("cancelled", "closed")
 
 
+@contract("https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-request-status.html")
+def test_a_persistent_request_brings_another_instance_until_it_is_cancelled(aws: Aws) -> None:
+    """Terminating the instance of a persistent request is not the end of it; cancelling the request first is."""
+    ec2 = aws("ec2")
+    options = {"SpotInstanceType": "persistent", "InstanceInterruptionBehavior": "stop"}
+    first = aws.running(InstanceMarketOptions={"MarketType": "spot", "SpotOptions": options})
+    ec2.terminate_instances(InstanceIds=[first["InstanceId"]])
+    alive = [{"Name": "instance-state-name", "Values": ["running"]}]
+    found = eventually(lambda: ec2.describe_instances(Filters=alive)["Reservations"], bool, "another instance")
+    second = found[0]["Instances"][0]
+    assert second["SpotInstanceRequestId"] == first["SpotInstanceRequestId"]
+    ec2.cancel_spot_instance_requests(SpotInstanceRequestIds=[first["SpotInstanceRequestId"]])
+    ec2.terminate_instances(InstanceIds=[second["InstanceId"]])
+    aws.until(second["InstanceId"], "terminated")
+    assert ec2.describe_instances(Filters=alive)["Reservations"] == []
+    assert len(ec2.describe_instances()["Reservations"]) == 2
+
+
 @contract("https://docs.aws.amazon.com/awsaccountbilling/latest/aboutv2/free-tier-api.html")
 def test_the_accounts_plan_is_told(aws: Aws) -> None:
     """GetAccountPlanState says PAID, or FREE where the settings say so."""

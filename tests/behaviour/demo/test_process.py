@@ -88,7 +88,9 @@ def test_it_survives_its_launcher_and_its_terminal(state: Path) -> None:
     process.send_signal(signal.SIGHUP)
     assert client.ask(running, "status")["pid"] == running.pid
     process.send_signal(signal.SIGTERM)
-    eventually(lambda: not process.is_running() or process.status(), lambda seen: seen in (True, "zombie"), "it has ended")
+    eventually(
+        lambda: not process.is_running() or process.status(), lambda seen: seen in (True, "zombie"), "it has ended"
+    )
     assert client.status(state).running is False
 
 
