@@ -123,11 +123,12 @@ def must_be_enabled(region: str) -> bool:
 
 def price(region: str, name: str) -> Price | None:
     """Return the on-demand price of a type from the catalogue, with its date."""
-    row = document("prices")["regions"].get(region, {})
-    per_hour = row.get("types", {}).get(name)
-    if per_hour is None:
+    listed = document("prices")
+    row = listed["regions"].get(region, {})
+    if name not in row.get("types", {}):
         return None
-    return Price(per_hour, row["currency"], "catalogue", date.fromisoformat(row["as_of"]))
+    per_hour, source = row["types"][name]
+    return Price(per_hour, row["currency"], "catalogue", date.fromisoformat(listed["sources"][source]["as_of"]))
 
 
 def storage_price(region: str, what: str) -> float | None:

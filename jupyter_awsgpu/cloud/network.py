@@ -79,7 +79,7 @@ def _created(place: Place, name: str, has: Mapping[str, str], vpc: str) -> dict[
         with refusals(region=place.region, group=name):
             made = place.ec2.create_security_group(
                 GroupName=name,
-                Description="SSH from its owner's machines (jupyter-awsgpu)",
+                Description="SSH from the machines of its owner (jupyter-awsgpu)",
                 VpcId=vpc,
                 TagSpecifications=tags.specification(("security-group",), has),
             )

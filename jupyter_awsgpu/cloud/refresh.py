@@ -40,6 +40,9 @@ BESIDE = (
 )
 """Types without an accelerator that the catalogue knows all the same: for trying things out."""
 
+LIVE = "live"
+"""The key of the source that this program itself is."""
+
 Offered = tuple[tuple["InstanceType", ...], dict[str, "Price"]]
 
 
@@ -84,20 +87,20 @@ def _row(one: InstanceType) -> dict[str, Any]:
 
 
 def prices_document(answers: Mapping[str, Offered], today: str) -> dict[str, Any]:
-    """Return `prices.json`: each region's prices with their own date; regions that did not answer as they were."""
+    """Return `prices.json`: the regions that answered with today's prices, the others as they were."""
     before = catalogue.document("prices")
     rows = dict(before["regions"])
     for region, (_, found) in answers.items():
-        if not found:
-            continue
-        some = next(iter(found.values()))
-        rows[region] = {
-            "source": "AWS price list API, GetProducts",
-            "as_of": str(some.as_of or today),
-            "currency": some.currency,
-            "types": {name: price.per_hour for name, price in sorted(found.items())},
-        }
-    return {**before, "as_of": today, "regions": dict(sorted(rows.items()))}
+        if found:
+            listed = {name: [price.per_hour, LIVE] for name, price in sorted(found.items())}
+            rows[region] = {"currency": next(iter(found.values())).currency, "types": listed}
+    live = {"source": "AWS price list API, GetProducts", "as_of": today}
+    return {
+        **before,
+        "as_of": today,
+        "sources": {**before["sources"], LIVE: live},
+        "regions": dict(sorted(rows.items())),
+    }
 
 
 def write(folder: Path, name: str, document: Mapping[str, Any]) -> Path:

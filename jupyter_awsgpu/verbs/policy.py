@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 LOOK = (
+    "ec2:DescribeAddresses",
     "ec2:DescribeAvailabilityZones",
     "ec2:DescribeImages",
     "ec2:DescribeInstanceTypeOfferings",
@@ -30,7 +31,7 @@ LOOK = (
 )
 """Read-only calls; EC2's Describe actions know no resources, so they stand on `*`."""
 
-MAKE = ("ec2:CreateSecurityGroup", "ec2:ImportKeyPair", "ec2:CreateVolume", "ec2:CreateSnapshot")
+MAKE = ("ec2:CreateSecurityGroup", "ec2:ImportKeyPair", "ec2:CreateVolume", "ec2:CreateSnapshot", "ec2:CopyImage")
 """What is created with our tags in the same call: allowed only with them."""
 
 CHANGE = (
@@ -45,6 +46,7 @@ CHANGE = (
     "ec2:DetachVolume",
     "ec2:ModifyInstanceAttribute",
     "ec2:ModifyVolume",
+    "ec2:ReleaseAddress",
     "ec2:RevokeSecurityGroupIngress",
     "ec2:StartInstances",
     "ec2:StopInstances",
@@ -76,7 +78,7 @@ def iam_policy(partition: str = "aws") -> dict[str, Any]:
         "Version": "2012-10-17",
         "Statement": [
             _statement("Look", LOOK, "*"),
-            _statement("PublicParameters", ("ssm:GetParameter", "ssm:GetParametersByPath"), parameters),
+            _statement("PublicParameters", ("ssm:GetParameters", "ssm:GetParametersByPath"), parameters),
             _statement("AskForQuota", ("servicequotas:RequestServiceQuotaIncrease",), quotas),
             _statement("LaunchTagged", ("ec2:RunInstances",), made, tagged_request),
             _statement("LaunchWith", ("ec2:RunInstances",), used),
@@ -89,7 +91,15 @@ def iam_policy(partition: str = "aws") -> dict[str, Any]:
 
 
 def _creating() -> dict[str, Any]:
-    actions = ["RunInstances", "CreateSecurityGroup", "ImportKeyPair", "CreateVolume", "CreateSnapshot", "CreateImage"]
+    actions = [
+        "RunInstances",
+        "CreateSecurityGroup",
+        "ImportKeyPair",
+        "CreateVolume",
+        "CreateSnapshot",
+        "CreateImage",
+        "CopyImage",
+    ]
     return {"StringEquals": {"ec2:CreateAction": actions}}
 
 

@@ -27,7 +27,7 @@ def test_what_is_written_is_what_is_read(clouds: Clouds, tmp_path: Path) -> None
     assert types["types"]["p2.xlarge"]["regions"] == ["us-west-2"]
     assert types["types"]["p2.xlarge"].keys() == catalogue.document("types")["types"]["g5.xlarge"].keys()
     prices = json.loads((folder / "prices.json").read_text(encoding="utf-8"))["regions"]
-    assert prices["us-west-2"]["types"]["p2.xlarge"] == 0.9
+    assert prices["us-west-2"]["types"]["p2.xlarge"] == [0.9, "live"]
     assert prices["cn-north-1"] == catalogue.document("prices")["regions"]["cn-north-1"]
 
 

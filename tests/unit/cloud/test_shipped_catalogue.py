@@ -59,13 +59,22 @@ def test_every_nvidia_gpu_has_a_compute_capability() -> None:
 def test_prices_are_of_known_types_and_regions_and_dated() -> None:
     """A price is shown with its date, and is a price of something."""
     known, regions = set(catalogue.type_names()), set(catalogue.document("regions")["regions"])
-    for region, row in catalogue.document("prices")["regions"].items():
+    listed = catalogue.document("prices")
+    for source in listed["sources"].values():
+        assert source["source"]
+        assert date.fromisoformat(source["as_of"])
+    for region, row in listed["regions"].items():
         assert region in regions
-        assert date.fromisoformat(row["as_of"])
-        assert row["source"]
-        for name, per_hour in row["types"].items():
+        for name, (per_hour, source) in row["types"].items():
             assert name in known
+            assert source in listed["sources"]
             assert 0 < per_hour < 2000
+
+
+def test_every_commercial_region_has_a_price_for_the_commonest_gpu() -> None:
+    """So that comparing regions works with no credentials, wherever T4 has been sold for long."""
+    with_t4 = [region for region in catalogue.regions_with("g4dn.xlarge") if catalogue.price(region, "g4dn.xlarge")]
+    assert len(with_t4) >= 19
 
 
 def test_a_catalogue_price_says_so() -> None:
