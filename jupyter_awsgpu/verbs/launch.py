@@ -7,7 +7,16 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from jupyter_awsgpu import __version__
-from jupyter_awsgpu.errors import AwsGpuError, CredentialsError, Interrupted, OtherWishes, UsageError
+from jupyter_awsgpu.errors import (
+    AwsGpuError,
+    ChoiceError,
+    CredentialsError,
+    Interrupted,
+    NoCapacity,
+    OtherWishes,
+    QuotaTooLow,
+    UsageError,
+)
 from jupyter_awsgpu.host import generate_host_key
 from jupyter_awsgpu.model import InstanceState
 from jupyter_awsgpu.records import JournalEntry
@@ -16,6 +25,7 @@ from jupyter_awsgpu.verbs.access import ensure_access, resource_tags
 from jupyter_awsgpu.verbs.arrival import Way, arrive
 from jupyter_awsgpu.verbs.attempts import attempt_launch, finish_unanswered
 from jupyter_awsgpu.verbs.choice import Choice, decide, require_consent, require_paid_plan
+from jupyter_awsgpu.verbs.choosing import regions
 from jupyter_awsgpu.verbs.concurrently import concurrently
 from jupyter_awsgpu.verbs.selection import regions_to_ask, with_tunnel
 from jupyter_awsgpu.verbs.start import wait_until_running
@@ -85,7 +95,7 @@ class _Launch:
             raise choice
         require_consent(self.bench, choice, yes=yes)
         require_paid_plan(self.bench, choice.instance_type)
-        instance = self._create(known.identity, choice)
+        instance = self._create_somewhere(known.identity, choice, yes=yes)
         return self._arrive(instance, booting=True)
 
     def _ask(self) -> tuple[_Known, Choice | AwsGpuError]:
@@ -139,6 +149,30 @@ class _Launch:
         if differing:
             command = f"awsgpu launch {wishes.instance_type}"
             raise OtherWishes(name=instance.name, difference="; ".join(differing), command=command)
+
+    def _create_somewhere(self, identity: Identity, choice: Choice, *, yes: bool) -> Instance:
+        """Create in the chosen region or, with `--any-region`, in the next cheapest that has capacity."""
+        try:
+            return self._create(identity, choice)
+        except NoCapacity as exc:
+            if not self.wishes.any_region:
+                raise
+            refusal, tried = exc, [str(exc.facts["tried"])]
+        for region in self._other_regions(choice.cloud.region):
+            try:
+                other = decide(self.bench, replace(self.wishes, region=region, zone=None))
+                require_consent(self.bench, other, yes=yes)
+                return self._create(identity, other)
+            except (NoCapacity, ChoiceError, QuotaTooLow) as exc:
+                tried.append(f"{region} ({exc.facts.get('tried', exc.code)})")
+        raise NoCapacity(None, **refusal.facts | {"tried": ", ".join(tried)}) from refusal
+
+    def _other_regions(self, tried: str) -> list[str]:
+        with self.operation.step("regions", "Looking for the next cheapest region") as step:
+            offers = regions(self.bench, self.wishes.instance_type, spot=False)
+            others = [one.region for one in offers if one.region != tried]
+            step.say(f"Next: {', '.join(others) or 'none'}")
+            return others
 
     def _create(self, identity: Identity, choice: Choice) -> Instance:
         with self.operation.step("choice", "Choosing image, zone and price") as step:

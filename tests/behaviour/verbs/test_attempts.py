@@ -118,3 +118,16 @@ def test_spot_preferred_falls_back_to_on_demand(desk):
     box = launch_without_arriving(desk, desk.wish(spot="prefer", max_price=0.01))
     assert not box.spot
     assert box.price_per_hour == pytest.approx(0.526)
+
+
+def test_any_region_goes_on_to_the_next_cheapest(desk):
+    """With `--any-region` an empty Oregon is no end: the next cheapest region gives the one instance."""
+    desk.aws.fail("RunInstances", "InsufficientInstanceCapacity", region="us-west-2", times=None)
+    wishes = desk.wish("p2.xlarge", any_region=True)
+    with desk.bench.records.operations.begin("launch", wishes.name) as operation:
+        box = _Launch(desk.bench, wishes, operation, Way(8889))._create_somewhere(
+            desk.bench.clouds.identity(), decide(desk.bench, wishes), yes=True
+        )
+    assert box.region == "ap-northeast-1"
+    assert existing(desk) == []
+    assert [one.instance_id for one in desk.bench.cloud("ap-northeast-1").instances()] == [box.instance_id]
