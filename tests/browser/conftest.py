@@ -75,12 +75,20 @@ class Lab:
                 return
         pytest.fail("JupyterLab did not start:\n" + (self.home / "lab.log").read_text())
 
-    def ask(self, path, method="GET"):
+    def ask(self, path, method="GET", body=None):
         """Ask the server's REST interface."""
         headers = {"Authorization": f"token {TOKEN}"}
-        answer = httpx.request(method, f"{self.url}/{path}", headers=headers, timeout=20, trust_env=False)
+        answer = httpx.request(method, f"{self.url}/{path}", headers=headers, json=body, timeout=20, trust_env=False)
         answer.raise_for_status()
         return answer.json() if answer.content else None
+
+    def wear(self, *, theme="JupyterLab Light", locale="en"):
+        """Set the theme and the language, as a person does in the settings."""
+        for plugin, raw in (
+            ("@jupyterlab/apputils-extension:themes", {"theme": theme}),
+            ("@jupyterlab/translation-extension:plugin", {"locale": locale}),
+        ):
+            self.ask(f"lab/api/settings/{plugin}", "PUT", {"raw": json.dumps(raw)})
 
     def panel_kernel(self):
         """Return the panel's hidden kernel, if there is one."""
@@ -134,6 +142,7 @@ def chromium():
 def fresh(lab, demo):
     """A simulated AWS without instances or faults, and no panel's kernel from the test before."""
     yield lab
+    lab.wear()
     from jupyter_awsgpu.demo import client
 
     client.ask(demo, "settings", {"latency_ms": 0})
@@ -157,8 +166,8 @@ def open_lab(fresh, chromium):
         if message.type == "error" and "awsgpu" in message.text:
             mistakes.append(message.text)
 
-    def open_(*, theme="light", width=1280, height=1000, workspace="tests"):
-        context = chromium.new_context(viewport={"width": width, "height": height}, color_scheme=theme)
+    def open_(*, width=1280, height=1000, workspace="tests"):
+        context = chromium.new_context(viewport={"width": width, "height": height})
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(30_000)

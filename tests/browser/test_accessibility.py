@@ -25,10 +25,11 @@ def findings(page):
 
 
 @pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
-def test_axe_finds_nothing_serious(open_lab, theme):
+def test_axe_finds_nothing_serious(open_lab, fresh, theme):
     """The form with its checks, then a card with its question."""
+    fresh.wear(theme=theme)
     page = open_lab()
-    page.evaluate("name => window.jupyterapp?.commands.execute('apputils:change-theme', {theme: name})", theme)
+    assert page.locator("body").get_attribute("data-jp-theme-name") == theme
     sidebar = Sidebar(page).open()
     sidebar.launch_button()
     assert findings(page) == []

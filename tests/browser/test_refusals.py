@@ -44,7 +44,7 @@ def test_a_wish_that_does_not_fit_says_why(open_lab, field, value, sentence):
     ("operation", "code", "sentence"),
     [
         ("RunInstances", "UnauthorizedOperation", "Permissions"),
-        ("DescribeVpcs", "RequestExpired", "expired"),
+        ("GetCallerIdentity", "ExpiredToken", "Your AWS login has expired"),
     ],
 )
 def test_a_refusal_of_aws_is_one_sentence(open_lab, demo, operation, code, sentence):
