@@ -35,13 +35,16 @@ def read_report(host: Host) -> GuestReport:
     return report_from(_status(host))
 
 
-def follow_progress(host: Host, on_step: Callable[[GuestStep], None]) -> GuestReport:
+def follow_progress(
+    host: Host, on_step: Callable[[GuestStep], None], extra: Mapping[str, str] | None = None
+) -> GuestReport:
     """Follow the provisioning until it is ready, calling `on_step` at each change of a step.
 
-    Brings the rest of the program first where only its seed is there. Raises ProvisioningFailed with
+    Brings the rest of the program, and `extra` files for /etc/awsgpu, first where only its seed is
+    there. Raises ProvisioningFailed with
     the step and its log's last lines. A reboot in between ends the connection: the caller reconnects.
     """
-    provision_when_there(host)
+    provision_when_there(host, extra)
     seen: dict[str, tuple[str, str]] = {}
     report = GuestReport(phase="provisioning")
     for line in host.follow([COMMAND, "status", "--json", "--follow", "--until-settled"], sudo=True):
@@ -69,7 +72,7 @@ def provision(host: Host, config: GuestConfig | None = None, extra: Mapping[str,
     host.run([COMMAND, "provision"], sudo=True)
 
 
-def provision_when_there(host: Host) -> None:
+def provision_when_there(host: Host, extra: Mapping[str, str] | None = None) -> None:
     """Wait until cloud-init has put the seed there, and bring the rest if it is missing; returns at once then."""
     deadline = time.monotonic() + GUEST_WITHIN_S
     while True:
@@ -81,7 +84,7 @@ def provision_when_there(host: Host) -> None:
             time.sleep(RETRY_S)
             continue
         if found.get("program") == "seed":
-            provision(host)
+            provision(host, extra=extra)
         return
 
 
@@ -114,6 +117,7 @@ def report_from(found: Mapping[str, Any]) -> GuestReport:
         spent=number(found.get("spent")),
         notice=clean(found.get("notice"), 200) or None,
         read_at=_moment(found.get("read_at")),
+        gpu=_gpu(found.get("gpu")),
     )
 
 
@@ -125,6 +129,15 @@ def _step(row: Mapping[str, Any]) -> GuestStep:
         seconds=number(row.get("seconds")),
         log=clean(row.get("log"), LOG_LIMIT),
     )
+
+
+def _gpu(value: object) -> dict[str, float] | None:
+    """Return use in percent and memory in MiB, where all of it is numbers."""
+    if not isinstance(value, dict):
+        return None
+    known = {key: number(value.get(key)) for key in ("percent", "memory_used_mib", "memory_total_mib")}
+    numbers = {key: one for key, one in known.items() if one is not None}
+    return numbers if len(numbers) == len(known) else None
 
 
 def _moment(value: object) -> datetime | None:

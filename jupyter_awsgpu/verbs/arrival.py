@@ -34,13 +34,14 @@ ANSWER_WITHIN_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """What a person asked of the tunnel."""
+    """What a person asked of the way in; `brings` are files (name, text) for a new instance's guest."""
 
     local_port: int
     forwards: tuple[tuple[int, int], ...] = ()
     bind: str = "127.0.0.1"
     via: str | None = None
     open_browser: bool = False
+    brings: tuple[tuple[str, str], ...] = ()
 
 
 def arrive(bench: Workbench, instance: Instance, operation: Operation, way: Way, *, booting: bool) -> Instance:
@@ -68,7 +69,7 @@ def _provisioned(bench: Workbench, instance: Instance, operation: Operation, way
     with operation.step("provision", "The instance sets itself up") as step:
         for _ in range(REBOOTS + 1):
             with suppress(SshUnreachable):  # it restarts, and takes the connection with it
-                if guest.follow_progress(host, lambda one: _tell(step, one)).phase == "ready":
+                if guest.follow_progress(host, lambda one: _tell(step, one), dict(way.brings)).phase == "ready":
                     step.say("The instance is set up")
                     return host
             host.close()

@@ -27,6 +27,7 @@ from jupyter_awsgpu.verbs.attempts import attempt_launch, finish_unanswered
 from jupyter_awsgpu.verbs.choice import Choice, decide, require_consent, require_paid_plan
 from jupyter_awsgpu.verbs.choosing import regions
 from jupyter_awsgpu.verbs.concurrently import concurrently
+from jupyter_awsgpu.verbs.environment import read_environment
 from jupyter_awsgpu.verbs.selection import regions_to_ask, with_tunnel
 from jupyter_awsgpu.verbs.start import wait_until_running
 
@@ -53,7 +54,9 @@ def launch(bench: Workbench, wishes: Wishes, *, yes: bool = False, open_browser:
     Killed or interrupted anywhere, the same call goes on from what exists and never makes a second
     instance. Raises any error of the tree; nothing is created before the wish is known to fit.
     """
-    way = Way(local_port=wishes.local_port, open_browser=open_browser)
+    environment = read_environment(wishes.environment)
+    brings = ((environment.file, environment.text),) if environment else ()
+    way = Way(local_port=wishes.local_port, open_browser=open_browser, brings=brings)
     with (
         bench.records.lock(wishes.name, timeout_s=LOCK_WITHIN_S),
         bench.records.operations.begin("launch", wishes.name, bench.listener) as operation,
@@ -230,6 +233,7 @@ class _Launch:
             price_per_hour=choice.paid.per_hour if choice.paid else None,
             python=wishes.python,
             cuda=wishes.cuda,
+            environment=self.way.brings[0][0] if self.way.brings else None,
             pip_index=str(settings.pip_index) or None,
             version=__version__,
         )

@@ -36,9 +36,10 @@ def test_a_stop_without_a_date_is_a_range():
 
 def test_a_second_run_is_added():
     """A new start time is a new run."""
-    assert hours(
-        seen(1, "running"), seen(3, "stopped", stopped=3), seen(11, "running", started=10), now=12
-    ) == (5.0, 5.0)
+    assert hours(seen(1, "running"), seen(3, "stopped", stopped=3), seen(11, "running", started=10), now=12) == (
+        5.0,
+        5.0,
+    )
 
 
 def test_an_unseen_stop_is_a_range():
