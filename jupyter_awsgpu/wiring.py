@@ -11,13 +11,13 @@ import sys
 from contextlib import suppress
 from dataclasses import asdict
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu import settings as configuration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
     from traitlets.config import Config
 
@@ -149,16 +149,14 @@ def _tunnel_command(record: str) -> list[str]:
 def tunnel_process(record: Path) -> int:
     """Be the tunnel of one record until it is closed; return the exit status.
 
-    boto3 is loaded only if the instance has to be looked for: an idle tunnel stays small.
+    The instance is looked for by a child: without boto3 an idle tunnel stays small.
     """
     from jupyter_awsgpu.host import Hosts
     from jupyter_awsgpu.records import Records
-    from jupyter_awsgpu.tunnel import serve
+    from jupyter_awsgpu.tunnel import asking, serve
 
     document = json.loads(record.read_text(encoding="utf-8"))
-    extra = document.get("extra", {})
-    settings = configuration.load({key: extra.get(key) for key in ("demo", "profile", "data_dir", "allow_from")})
-    records = Records(settings.data_folder)
+    records = Records(_tunnel_settings(document).data_folder)
     hosts = Hosts(pins=records.pins, keys=records.keys)
 
     def connect(endpoint: Endpoint) -> Host:
@@ -169,7 +167,26 @@ def tunnel_process(record: Path) -> int:
 
         watch_reports(host, lambda report: records.reports.write(document["instance_id"], _plain(report)))
 
-    return serve(record, locate=lambda: _locate(settings, document), connect=connect, observe=observe)
+    return serve(record, locate=lambda: asking.ask(_location_command(record)), connect=connect, observe=observe)
+
+
+def _location_command(record: Path) -> list[str]:
+    """Return the child that asks AWS: its libraries would double the size of a tunnel that is idle again."""
+    script = "import sys; from jupyter_awsgpu import wiring; sys.exit(wiring.tell_location(sys.argv[1]))"
+    return [sys.executable, "-c", script, str(record)]
+
+
+def tell_location(record: str) -> int:
+    """Print where the instance of a tunnel's record answers now; return the exit status."""
+    from jupyter_awsgpu.tunnel import asking
+
+    document = json.loads(Path(record).read_text(encoding="utf-8"))
+    return asking.answer(lambda: _locate(_tunnel_settings(document), document))
+
+
+def _tunnel_settings(document: Mapping[str, Any]) -> AWSGPU:
+    extra = document.get("extra", {})
+    return configuration.load({key: extra.get(key) for key in ("demo", "profile", "data_dir", "allow_from")})
 
 
 def _locate(settings: AWSGPU, document: Mapping[str, Any]) -> Endpoint:

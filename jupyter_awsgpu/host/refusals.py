@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     import paramiko
 
     from jupyter_awsgpu.model import Endpoint
+
+
+_NOISE = re.compile(r"Error reading SSH protocol banner|\[Errno -?\d+\] ?")
 
 
 class ProxyFailed(OSError):
@@ -90,4 +94,4 @@ def _words(exc: BaseException) -> str:
     """Return the error in plain words: an errno's own text, or the message without paramiko's prefix."""
     if isinstance(exc, OSError) and exc.strerror:
         return exc.strerror
-    return str(exc).replace("Error reading SSH protocol banner", "").strip()
+    return _NOISE.sub("", str(exc)).strip()

@@ -78,7 +78,7 @@ class Tunnels:
         with self._lock(instance):
             wish = _Wish(instance, remote_port, local_port, bind, forwards, endpoint, extra or {})
             present = self._present(instance.instance_id)
-            if present is not None and wish.served_by(present):
+            if present is not None and wish.served_by(present) and not self._looks_elsewhere(present, wish):
                 return self._wait_until_up(instance)
             if present is not None:
                 self._end(instance.instance_id)
@@ -103,6 +103,12 @@ class Tunnels:
     def _present(self, instance_id: str) -> Tunnel | None:
         tunnel = self.find(instance_id)
         return None if tunnel is None or tunnel.phase in ("closed", "gave-up") else tunnel
+
+    def _looks_elsewhere(self, tunnel: Tunnel, wish: _Wish) -> bool:
+        """Return whether the tunnel is down because it dials an address that the instance no longer has."""
+        document = self._record(tunnel.instance_id).read() or {}
+        known = endpoint_document(wish.endpoint) if wish.endpoint else None
+        return tunnel.phase != "up" and known is not None and document.get("endpoint") != known
 
     def _start(self, wish: _Wish) -> None:
         instance = wish.instance

@@ -6,6 +6,7 @@ import contextlib
 import socket
 import threading
 import time
+from dataclasses import replace
 
 import psutil
 import pytest
@@ -94,6 +95,22 @@ def test_a_new_address_is_asked_for_and_used(bench):
     bench.move_sshd("127.0.0.3")
     assert get_until_it_answers(port, 15) < 6
     assert bench.times_located() >= 1
+
+
+def test_whoever_knows_the_new_address_is_believed_at_once(bench):
+    """`start` has just asked AWS: its `connect` does not wait until the tunnel asks by itself."""
+    first = bench.open()
+    before = bench.endpoint
+    bench.sshd.kill()
+    bench.wait_for("lost", 2)
+    time.sleep(4)  # it has asked in vain, and will not ask again soon
+    bench.move_sshd("127.0.0.3")
+    bench.endpoint = replace(before, address="127.0.0.3", port=bench.sshd.port)
+    began = time.monotonic()
+    second = bench.open(local_port=first.local_port)
+    assert time.monotonic() - began < 5
+    assert second.local_port == first.local_port
+    assert get(second.local_port) == b"hi"
 
 
 def test_another_host_at_the_old_address_is_not_the_end(bench, tmp_path):
