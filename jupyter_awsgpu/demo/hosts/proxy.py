@@ -17,10 +17,14 @@ if TYPE_CHECKING:
     import socket
 
 ALLOWED = (
-    "pypi.org", "files.pythonhosted.org", "deb.debian.org", "security.debian.org", "archive.ubuntu.com",
-    "security.ubuntu.com", "registry.npmjs.org", "conda.anaconda.org", "repo.anaconda.com",
+    "pypi.org", "files.pythonhosted.org", "download.pytorch.org", "deb.debian.org", "security.debian.org",
+    "archive.ubuntu.com", "security.ubuntu.com", "registry.npmjs.org", "conda.anaconda.org", "repo.anaconda.com",
+    "github.com", "objects.githubusercontent.com", "release-assets.githubusercontent.com",
 )  # fmt: skip
-"""Public package indexes. A machine whose own index is another names it with `AWSGPU_DEMO_PROXY_ALLOW`."""
+"""Public package indexes, and where Miniforge is published.
+
+A machine whose own index is another names it in `AWSGPU_DEMO_PROXY_ALLOW` (names, with spaces between).
+"""
 
 
 class Proxy:

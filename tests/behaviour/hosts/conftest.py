@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 def yard(tmp_path: Path) -> Iterator[Yard]:
     """An empty fleet, all of whose hosts are gone afterwards.
 
-    `AWSGPU_TEST_HOSTS=folder` tries the hosts of machines without namespaces (not as root).
+    `HOSTS_UNDER_TEST=folder` tries the hosts of machines without namespaces (not as root).
     """
     try:
         isolation.available()
     except isolation.IsolationError as impossible:
         pytest.skip(str(impossible))
-    kind: Any = os.environ.get("AWSGPU_TEST_HOSTS")
+    kind: Any = os.environ.get("HOSTS_UNDER_TEST")
     powered_off: queue.Queue[str] = queue.Queue()
     yard = Yard(HostFleet(on_shutdown=powered_off.put, isolation_kind=kind), tmp_path, powered_off)
     yield yard
