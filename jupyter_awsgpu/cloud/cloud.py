@@ -244,7 +244,7 @@ class Cloud:
     def _launch_facts(self, request_: Mapping[str, Any]) -> dict[str, object]:
         """Return what fills the messages of a refused launch, all of it known already."""
         name = str(request_["InstanceType"])
-        known = self.place.facts.get(f"{self.region}/type/{name}", 1e9)
+        known = self.place.known(f"type/{name}")
         row = catalogue.instance_type(name)
         vcpus = known["vcpus"] if known else row.vcpus if row else 0
         disk = request_.get("BlockDeviceMappings", [{}])[0].get("Ebs", {}).get("VolumeSize")

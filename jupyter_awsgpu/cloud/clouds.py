@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from jupyter_awsgpu.cloud import bill, identity, regions
@@ -81,6 +82,15 @@ class Clouds:
                 regions.require_known(self.session, name)
                 self._clouds[name] = Cloud(self, Place(self.session, name, self.cache, self._ssh_port))
             return self._clouds[name]
+
+    def warm(self) -> None:
+        """Load boto3 and make the first clients in a thread of its own, so that the first verb finds them made."""
+        threading.Thread(target=self._make_clients, name="awsgpu-warm", daemon=True).start()
+
+    def _make_clients(self) -> None:
+        with suppress(AwsGpuError):  # whatever is wrong, the first verb says
+            for service in ("ec2", "sts"):
+                self.session.client(service, self._any_region)
 
     def regions(self) -> tuple[str, ...]:
         """Return the regions the account has enabled; the catalogue's where nobody can be asked."""

@@ -81,9 +81,9 @@ def forget(place: Place, image_id: str) -> None:
     """Take cached images for unknown where one of them turned out to be gone."""
     for wish in (*lines.CHOICES, "historical"):
         for architecture in ("x86_64", "arm64"):
-            known = place.facts.get(f"{place.region}/image/{wish}/{architecture}", 1e9)
+            known = place.known(f"image/{wish}/{architecture}")
             if known and known.get("image_id") == image_id:
-                place.forget(f"image/{wish}/{architecture}")
+                place.learn(f"image/{wish}/{architecture}", None)
 
 
 def _newest(place: Place, wish: str, architecture: str) -> str | None:

@@ -72,9 +72,10 @@ def _instance(place: Place, one: Instance) -> Leftover:
 
 def _volumes(place: Place, owner: str, living: Iterable[Instance]) -> list[Leftover]:
     names = {volume: one.name for one in living for volume in one.volume_ids}
-    price = prices.disk_price(place)
+    rows = list(place.pages(place.ec2, "describe_volumes", "Volumes", Filters=_owned(owner)))
+    price = prices.disk_price(place) if rows else None  # asked only where there is something to pay for
     found = []
-    for one in place.pages(place.ec2, "describe_volumes", "Volumes", Filters=_owned(owner)):
+    for one in rows:
         holder = names.get(one["VolumeId"])
         detail = f"{one['Size']} GB, " + (f"of {holder}" if holder else "attached to nothing")
         found.append(_left(place, "volume", one["VolumeId"], one, _per_gb(price, one["Size"]), detail))

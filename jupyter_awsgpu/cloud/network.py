@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu.cloud import tags
+from jupyter_awsgpu.cloud.parallel import parallel
 from jupyter_awsgpu.cloud.place import filters, until
 from jupyter_awsgpu.cloud.refusals import refusals
 from jupyter_awsgpu.errors import AwsRefused, GroupMissing, NoDefaultVpc, NoSubnet
@@ -54,18 +55,35 @@ def ensure_security_group(
 
     One call where all is right already. Raises `NoDefaultVpc` where no VPC is named and none is default.
     """
-    groups = _owners_groups(place, name, has)
-    vpc = vpc_id or _default_vpc_id(place, has)
-    group = next((one for one in groups if one.get("VpcId") == vpc), None)
+    with parallel(2) as pool:
+        groups = pool.submit(_owners_groups, place, name, has)
+        vpc = vpc_id or _default_vpc_id(place, has)
+        group = next((one for one in groups.result() if one.get("VpcId") == vpc), None)
     if group is None:
-        group = _created(place, name, has, vpc)
+        group = _created(place, name, has, vpc) if vpc_id else _created_in_default(place, name, has, vpc)
     _align(place, group, allow_from, client_id, ssh_port)
     return str(group["GroupId"])
 
 
 def _default_vpc_id(place: Place, has: Mapping[str, str]) -> str:
     """Return the default VPC, remembered a day for the account: groups in another VPC would not fit it."""
-    return place.remembered(f"default vpc/{has.get(tags.OWNER, '').partition('/')[0]}", lambda: default_vpc(place))
+    return place.remembered(_default_vpc_fact(has), lambda: default_vpc(place))
+
+
+def _default_vpc_fact(has: Mapping[str, str]) -> str:
+    return f"default vpc/{has.get(tags.OWNER, '').partition('/')[0]}"
+
+
+def _created_in_default(place: Place, name: str, has: Mapping[str, str], remembered: str) -> dict[str, Any]:
+    """Make the group in the default VPC; where the one remembered is gone, in the one there is now."""
+    try:
+        return _created(place, name, has, remembered)
+    except AwsRefused as exc:
+        if exc.facts.get("aws_code") != "InvalidVpcID.NotFound":
+            raise
+    now = default_vpc(place)
+    place.learn(_default_vpc_fact(has), now)
+    return _created(place, name, has, now)
 
 
 def _owners_groups(place: Place, name: str, has: Mapping[str, str]) -> list[dict[str, Any]]:
@@ -84,8 +102,6 @@ def _created(place: Place, name: str, has: Mapping[str, str], vpc: str) -> dict[
                 TagSpecifications=tags.specification(("security-group",), has),
             )
     except AwsRefused as exc:
-        if exc.facts.get("aws_code") == "InvalidVpcID.NotFound":
-            place.forget(f"default vpc/{has.get(tags.OWNER, '').partition('/')[0]}")
         if exc.facts.get("aws_code") != "InvalidGroup.Duplicate":
             raise
         return _duplicate(place, name, vpc)

@@ -50,23 +50,30 @@ class Place:
         """Return another service's client, here or in `region`."""
         return self.session.client(service, region or self.region)
 
+    def known(self, key: str, max_age_s: float = DAY_S, *, of: str | None = None) -> Any | None:
+        """Return a fact of this region (or `of` something wider) if it is known and young enough."""
+        return self.facts.get(self._full(key, of), max_age_s)
+
+    def learn(self, key: str, value: object, *, of: str | None = None) -> None:
+        """Keep a fact; None makes it unknown again, where AWS has just said otherwise."""
+        self.facts.put(self._full(key, of), value)
+
+    def _full(self, key: str, of: str | None) -> str:
+        """Name a fact for good: zones, enabled regions and permissions differ from account to account."""
+        return f"{self.session.profile_name}/{of or self.region}/{key}"
+
     def remembered(self, key: str, ask: Callable[[], T], *, max_age_s: float = DAY_S, of: str | None = None) -> T:
         """Return the fact `key` (JSON-able) of this region, or `of` something wider, asking if none is young enough.
 
         Threads that want the same fact at once ask once.
         """
-        full = f"{of or self.region}/{key}"
-        with self.session.asking(full):
-            known = self.facts.get(full, max_age_s)
-            if known is None:
-                known = ask()
-                self.facts.put(full, known)
-            value: T = known
-            return value
-
-    def forget(self, key: str) -> None:
-        """Take the fact for unknown: AWS has just said otherwise."""
-        self.facts.put(f"{self.region}/{key}", None)
+        with self.session.asking(self._full(key, of)):
+            value = self.known(key, max_age_s, of=of)
+            if value is None:
+                value = ask()
+                self.learn(key, value, of=of)
+            fact: T = value
+            return fact
 
     def pages(self, client: Any, operation: str, result: str, **parameters: Any) -> Iterator[dict[str, Any]]:
         """Yield every item of a paginated operation, its refusals translated."""

@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu.cloud import catalogue
-from jupyter_awsgpu.cloud.place import DAY_S, UNASKABLE
+from jupyter_awsgpu.cloud.place import UNASKABLE
 from jupyter_awsgpu.cloud.refusals import refusals
 from jupyter_awsgpu.model import Price
 
@@ -36,6 +36,7 @@ TYPES_A_QUESTION = 40
 SPOT_S = 300.0
 """Seconds for which a spot price counts as present."""
 
+REFUSED = "price list refused"
 REFUSED_S = 3600.0
 """Seconds for which a refusal of the price list is remembered, so that it costs no launch a call."""
 
@@ -80,15 +81,14 @@ def price_among_regions(place: Place, name: str) -> Price | None:
 
 def _remembered(place: Place, names: Iterable[str]) -> tuple[dict[str, Price], tuple[str, ...]]:
     """Return the prices known since today, and the names nothing is known of; no product is knowledge, too."""
-    known = {name: place.facts.get(f"{place.region}/price/{name}", DAY_S) for name in names}
+    known = {name: place.known(f"price/{name}") for name in names}
     found = {name: _from_plain(plain) for name, plain in known.items() if plain}
     return found, tuple(name for name, plain in known.items() if plain is None)
 
 
 def _asked(place: Place, names: tuple[str, ...]) -> dict[str, Price]:
     """Ask the price list; a list that does not answer, or may not be asked, gives nothing."""
-    refused = f"{place.region}/price list refused"
-    if place.facts.get(refused, REFUSED_S):
+    if place.known(REFUSED, REFUSED_S):
         return {}
     found: dict[str, Price] = {}
     try:
@@ -97,10 +97,10 @@ def _asked(place: Place, names: tuple[str, ...]) -> dict[str, Price]:
                 if (one := _of_product(product)) is not None:
                     found[product["product"]["attributes"]["instanceType"]] = one
     except UNASKABLE:
-        place.facts.put(refused, value=True)
+        place.learn(REFUSED, value=True)
         return found
     for name in names:
-        place.facts.put(f"{place.region}/price/{name}", _plain(found[name]) if name in found else {})
+        place.learn(f"price/{name}", _plain(found[name]) if name in found else {})
     return found
 
 

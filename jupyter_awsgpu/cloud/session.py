@@ -96,6 +96,11 @@ class Session:
         return self._region or self.boto.region_name
 
     @property
+    def profile_name(self) -> str:
+        """The profile in effect, by option or environment."""
+        return str(self.boto.profile_name)
+
+    @property
     def has_credentials(self) -> bool:
         """Whether boto3 finds credentials at all; says nothing of their being accepted."""
         if self._credentials is not None:

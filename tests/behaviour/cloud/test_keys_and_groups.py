@@ -103,6 +103,17 @@ def test_without_a_default_network_that_is_said(aws: Aws, cloud: Cloud) -> None:
     assert "CreateSecurityGroup" not in aws.operations()
 
 
+def test_a_default_network_made_anew_is_found(aws: Aws, cloud: Cloud) -> None:
+    """What was remembered of the old one is not believed for ever."""
+    ec2, old = cloud.place.ec2, ensure(cloud, "192.0.2.1")
+    cloud.delete_security_group(old)
+    for subnet in ec2.describe_subnets()["Subnets"]:
+        ec2.delete_subnet(SubnetId=subnet["SubnetId"])
+    ec2.delete_vpc(VpcId=cloud.default_vpc())
+    ec2.create_default_vpc()
+    assert ensure(cloud, "192.0.2.1") != old
+
+
 def test_a_subnet_that_is_not_there_is_named(cloud: Cloud) -> None:
     """Before anything is made."""
     with pytest.raises(NoSubnet, match="subnet-0123"):
