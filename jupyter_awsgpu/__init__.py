@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from jupyter_awsgpu.errors import AwsGpuError
+    from jupyter_awsgpu.surfaces.panel import panel
     from jupyter_awsgpu.surfaces.python import (
         cleanup,
         connect,
@@ -54,6 +55,7 @@ __all__ = [
     "launch",
     "logs",
     "open_jupyter",
+    "panel",
     "plan",
     "quota",
     "regions",
@@ -75,6 +77,10 @@ def __getattr__(name: str) -> object:
         from jupyter_awsgpu.errors import AwsGpuError
 
         return AwsGpuError
+    if name == "panel":
+        from jupyter_awsgpu.surfaces.panel import panel
+
+        return panel
     from jupyter_awsgpu.surfaces import python
 
     return getattr(python, name)

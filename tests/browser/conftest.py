@@ -14,8 +14,9 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from playwright import sync_api
 
-sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
+from tests.browser.terminal import awsgpu
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILT = ROOT / "jupyter_awsgpu" / "labextension"
@@ -27,19 +28,6 @@ FLAGS = [
 OPENER = """import sys, pathlib
 pathlib.Path({seen!r}).write_text(sys.argv[1])
 """
-
-
-def awsgpu(*words, check=True):
-    """Run the terminal's command line on the simulated AWS and return its JSON."""
-    done = subprocess.run(
-        [sys.executable, "-m", "jupyter_awsgpu", "--demo", "--json", *words],
-        capture_output=True,
-        text=True,
-        timeout=180,
-        check=False,
-    )
-    assert not check or done.returncode == 0, done.stderr
-    return json.loads(done.stdout) if done.stdout.strip() else None
 
 
 class Lab:

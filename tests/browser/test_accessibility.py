@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
-from sidebar import Sidebar
+
+from tests.browser.sidebar import Sidebar
 
 pytestmark = pytest.mark.browser
 AXE = Path(__file__).resolve().parents[2] / "labextension" / "check" / "node_modules" / "axe-core" / "axe.min.js"

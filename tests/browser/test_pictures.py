@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
-from sidebar import Sidebar
+
+from tests.browser.sidebar import Sidebar
 
 pytestmark = pytest.mark.browser
 
@@ -61,7 +62,7 @@ def test_every_state_can_be_looked_at(open_lab, fresh, keep, theme, locale):
 
 def _widen(page):
     """Draw the sidebar's edge to the width a person gives it."""
-    edge = page.locator(".lm-SplitPanel-handle").first.bounding_box()
+    edge = page.locator("#jp-main-split-panel > .lm-SplitPanel-handle:not(.lm-mod-hidden)").first.bounding_box()
     page.mouse.move(edge["x"] + 1, 400)
     page.mouse.down()
     page.mouse.move(400, 400, steps=4)

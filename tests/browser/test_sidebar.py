@@ -5,9 +5,10 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import awsgpu
 from playwright.sync_api import expect
-from sidebar import Sidebar
+
+from tests.browser.sidebar import Sidebar
+from tests.browser.terminal import awsgpu
 
 pytestmark = pytest.mark.browser
 

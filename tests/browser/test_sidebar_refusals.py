@@ -4,9 +4,9 @@ import time
 
 import pytest
 from playwright.sync_api import expect
-from sidebar import Sidebar
 
 from jupyter_awsgpu.demo import client
+from tests.browser.sidebar import Sidebar
 
 pytestmark = pytest.mark.browser
 
