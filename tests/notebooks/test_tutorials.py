@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import nbformat
 import pytest
 from nbclient import NotebookClient
@@ -52,7 +53,7 @@ CLAIMS = {  # what the text of a notebook promises of the cell that follows, by 
         "--request": ["Request"],
         "box = %awsgpu launch": [r"us-west-2b"],
         "%awsgpu connect": ["is stopped"],
-        "--name second --yes": ["second"],
+        "%awsgpu launch g4dn.xlarge --name second": ["second"],
         "%awsgpu status": ["gpu", "second", "2 instances"],
         "%awsgpu terminate": ["terminated"],
     },
@@ -66,10 +67,11 @@ CLAIMS = {  # what the text of a notebook promises of the cell that follows, by 
 
 @pytest.fixture(autouse=True)
 def nothing_running(demo):
-    """Begin and end without an instance, whatever a failed notebook left."""
+    """End without an instance, whatever a failed notebook left, and begin with an untouched account."""
     yield
     for instance in json.loads(awsgpu("--json", "status") or "[]"):
         awsgpu("terminate", instance["name"], "--yes")
+    httpx.post(f"{demo.endpoint}/_awsgpu/reset", trust_env=False).raise_for_status()
 
 
 def awsgpu(*arguments: str) -> str:
