@@ -98,10 +98,13 @@ def _announce(world: World, port: int) -> None:
 
 def _go(world: World, server: BaseWSGIServer) -> None:
     """Take the record away, then the hosts, then the endpoint."""
+    from jupyter_awsgpu.demo.aws.machines import machines
+
     (world.state_dir / RECORD).unlink(missing_ok=True)
     world.timetable.clear()
     try:
-        world.fleet.close()
+        world.fleet.close()  # ends all hosts at once
+        machines(world).clear()  # and their disks, one after the other
     except Exception:
         log.exception("Not every host ended cleanly")  # the process must end all the same
     server.server_close()  # its threads are daemons and end with the process

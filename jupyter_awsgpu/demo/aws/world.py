@@ -110,7 +110,10 @@ class World:
 
     def book(self, name: str, kind: Callable[[], T]) -> T:
         """Return a subject's own store, made on first use and thrown away by a reset."""
-        kept: T = self.books.setdefault(name, kind())
+        with self.lock:
+            if name not in self.books:
+                self.books[name] = kind()
+            kept: T = self.books[name]
         return kept
 
     def later(self, delay_s: float, action: Callable[[], None]) -> None:
