@@ -5,7 +5,6 @@ One thread decides; what takes time (dialling, asking AWS) happens in `workers` 
 
 from __future__ import annotations
 
-import os
 from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any
@@ -19,23 +18,21 @@ from jupyter_awsgpu.errors import (
     KeyTooOpen,
     SshRefused,
 )
-from jupyter_awsgpu.tunnel import processes
-from jupyter_awsgpu.tunnel.backoff import Backoff
 from jupyter_awsgpu.tunnel.clock import Clock, SleepWatch, SystemClock
-from jupyter_awsgpu.tunnel.guard import VARIABLE
 from jupyter_awsgpu.tunnel.link import Link
 from jupyter_awsgpu.tunnel.log import close_log, open_log
+from jupyter_awsgpu.tunnel.outage import Outage
 from jupyter_awsgpu.tunnel.record import RecordFile, endpoint_document, endpoint_of, now
 from jupyter_awsgpu.tunnel.route import RouteWatch
+from jupyter_awsgpu.tunnel.standing import Standing
 from jupyter_awsgpu.tunnel.workers import Connected, DialFailed, Ended, Located, LocateFailed, Message, Workers
 
 if TYPE_CHECKING:
-    import logging
     from collections.abc import Callable
     from pathlib import Path
 
     from jupyter_awsgpu.host import Host
-    from jupyter_awsgpu.model import Endpoint, TunnelPhase
+    from jupyter_awsgpu.model import Endpoint
 
 TICK_S = 0.5
 """How often the supervisor looks at record, clock and route when no message comes."""
@@ -45,16 +42,6 @@ DOUBT_S = 3.0
 
 SEEN_EVERY_S = 60.0
 """How often the record says that the peer was heard."""
-
-LOCATE_AFTER_S = 1.5
-"""How long the link may be down before AWS is asked: most cuts are over sooner."""
-
-LOCATE_PAUSES_S = (10.0, 20.0, 40.0, 60.0)
-"""Pauses between questions to AWS while the link stays down; the last one repeats."""
-
-REFUSALS = 3
-"""How often, and over how many seconds at least, our key must be refused before that is believed."""
-REFUSED_FOR_S = 6.0
 
 UNMENDABLE = (HostKeyUnknown, KeyMissing, KeyTooOpen)
 
@@ -80,55 +67,25 @@ def run(
     inbox: SimpleQueue[Message] = SimpleQueue()
     workers = Workers(inbox, connect, locate, observe)
     try:
-        Supervisor(_Journal(file, document, logger), workers, inbox, clock or SystemClock()).run()
+        Supervisor(Standing(file, document, logger), workers, inbox, clock or SystemClock()).run()
     finally:
         close_log(logger)
     return 0
 
 
-class _Journal:
-    """Says every change of state to the record and the log."""
-
-    def __init__(self, file: RecordFile, document: dict[str, Any], logger: logging.Logger) -> None:
-        self.file = file
-        self.document = document
-        self.logger = logger
-        guard = int(os.environ.get(VARIABLE, "0"))
-        mine = {"pid": os.getpid(), "pid_started": processes.started(os.getpid())}
-        self.document |= mine | {"guard": guard, "guard_started": processes.started(guard) if guard else 0.0}
-
-    def phase(self, phase: TunnelPhase, reason: str | None = None, **more: object) -> None:
-        """Enter a phase; write it down and say why."""
-        if phase != self.document["phase"]:
-            self.document["since"] = now()
-        self.document |= {"phase": phase, "reason": reason, **more}
-        self.logger.info("%s%s", phase, f": {reason}" if reason else "")
-        self.save()
-
-    def save(self) -> None:
-        """Write the record; a full disk does not stop a tunnel."""
-        with suppress(OSError):
-            self.file.write(self.document)
-
-
 class Supervisor:
     """The state of one tunnel and what changes it."""
 
-    def __init__(self, journal: _Journal, workers: Workers, inbox: SimpleQueue[Message], clock: Clock) -> None:
-        self._journal = journal
+    def __init__(self, standing: Standing, workers: Workers, inbox: SimpleQueue[Message], clock: Clock) -> None:
+        self._standing = standing
         self._workers = workers
         self._inbox = inbox
         self._clock = clock
         self._sleep = SleepWatch(clock)
         self._link = Link()
-        self._backoff = Backoff()
-        self._endpoint = endpoint_of(journal.document)
+        self._endpoint = endpoint_of(standing.document)
         self._route = RouteWatch()
-        self._down_since = clock.monotonic()
-        self._dial_at = 0.0
-        self._locate_at = 0.0 if self._endpoint is None else self._down_since + LOCATE_AFTER_S
-        self._located = 0
-        self._refused: list[float] = []
+        self._outage = Outage(clock.monotonic, address_known=self._endpoint is not None)
         self._suspect: HostKeyWrong | None = None
         self._seen_at = 0.0
         self._forwarder: Any = None
@@ -137,7 +94,7 @@ class Supervisor:
         """Go on until asked to end, or until there is no use in it."""
         try:
             self._listen()
-            while not self._journal.file.asked_to_end():
+            while not self._standing.file.asked_to_end():
                 self._look_around()
                 self._act()
                 self._hear(self._next_message())
@@ -153,26 +110,26 @@ class Supervisor:
         from jupyter_awsgpu.tunnel.forwarder import Forwarder
         from jupyter_awsgpu.tunnel.tunnels import PORT_REASON
 
-        document = self._journal.document
+        document = self._standing.document
         forwards = tuple((local, remote) for local, remote in document["forwards"])
-        self._forwarder = Forwarder(self._link, forwards, document["bind"], self._journal.logger)
-        self._journal.phase("connecting")
+        self._forwarder = Forwarder(self._link, forwards, document["bind"], self._standing.logger)
+        self._standing.enter("connecting")
         try:
             self._forwarder.start()
         except BaseSSHTunnelForwarderError as exc:
             raise GaveUp(PORT_REASON) from exc
         for local, remote in forwards:
-            self._journal.logger.info("listening on %s:%s for port %s there", document["bind"], local, remote)
+            self._standing.logger.info("listening on %s:%s for port %s there", document["bind"], local, remote)
 
     def _close(self) -> None:
         self._stop()
-        if self._journal.file.path.exists():
-            self._journal.phase("closed")
-        self._journal.file.withdraw_end()
+        if self._standing.file.path.exists():
+            self._standing.enter("closed")
+        self._standing.file.withdraw_end()
 
     def _give_up(self, reason: str) -> None:
         self._stop()
-        self._journal.phase("gave-up", reason)
+        self._standing.enter("gave-up", reason)
 
     def _stop(self) -> None:
         host = self._link.host
@@ -194,40 +151,34 @@ class Supervisor:
         self._note_seen()
 
     def _reconsider(self, why: str) -> None:
-        self._journal.logger.info("%s", why)
-        self._backoff.reset()
-        self._dial_at = 0.0
+        self._standing.logger.info("%s", why)
+        self._outage.dial_now()
         if host := self._link.host:
             host.liveness.doubt(DOUBT_S)
         else:
-            self._locate_at = 0.0
+            self._outage.locate_now()
 
     def _note_seen(self) -> None:
         at = self._clock.monotonic()
         if self._link.host is not None and at - self._seen_at > SEEN_EVERY_S:
             self._seen_at = at
-            self._journal.document["last_seen"] = now()
-            self._journal.save()
+            self._standing.seen()
 
     # ── what to do next ──────────────────────────────────────────────────────────────────────
 
     def _act(self) -> None:
         if self._link.host is not None:
             return
-        at = self._clock.monotonic()
-        if at >= self._locate_at and not self._workers.locating:
-            pause = LOCATE_PAUSES_S[min(self._located, len(LOCATE_PAUSES_S) - 1)]
-            self._located += 1
-            self._locate_at = at + pause
+        if not self._workers.locating and self._outage.take_locate():
             self._workers.locate()
-        if self._endpoint is not None and self._suspect is None and at >= self._dial_at and not self._workers.dialling:
+        may_dial = self._suspect is None and not self._workers.dialling and self._outage.dial_in_s() == 0
+        if self._endpoint is not None and may_dial:
             self._workers.dial(self._endpoint)
 
     def _next_message(self) -> Message | None:
-        at = self._clock.monotonic()
         wait = TICK_S
         if self._link.host is None and not self._workers.dialling:
-            wait = min(wait, max(0.0, self._dial_at - at))
+            wait = min(wait, self._outage.dial_in_s())
         with suppress(Empty):
             return self._inbox.get(timeout=max(wait, 0.01))
         return None
@@ -255,33 +206,29 @@ class Supervisor:
             return
         self._forwarder.adopt(host)
         self._workers.attend(host)
-        self._refused.clear()
         self._seen_at = self._clock.monotonic()
         kept = endpoint_document(self._endpoint) if self._endpoint else None
-        self._journal.phase("up", host_key=host.host_key, last_seen=now(), endpoint=kept)
+        self._standing.enter("up", host_key=host.host_key, last_seen=now(), endpoint=kept)
 
     def _ended(self, host: Host) -> None:
         if host is not self._link.host:
             return
         self._link.down()
         host.close()
-        at = self._clock.monotonic()
-        self._down_since, self._dial_at = at, 0.0
-        self._located, self._locate_at = 0, at + LOCATE_AFTER_S
-        self._backoff.reset()
-        self._journal.phase("lost", "the connection broke; reconnecting")
+        self._outage.begin()
+        self._standing.enter("lost", "the connection broke; reconnecting")
 
     def _dial_failed(self, failure: DialFailed) -> None:
-        error, at = failure.error, self._clock.monotonic()
-        self._dial_at = at + self._backoff.pause_s()
+        error = failure.error
+        self._outage.dial_failed()
         if isinstance(error, UNMENDABLE):
             raise GaveUp(str(error))
         if isinstance(error, HostKeyWrong):
             self._distrust(error, failure.endpoint)
         elif isinstance(error, SshRefused):
-            self._refusal(error, at)
-        elif self._journal.document["reason"] != str(error):
-            self._journal.phase(self._journal.document["phase"], str(error))
+            self._refusal(error)
+        else:
+            self._standing.because(str(error))
 
     def _distrust(self, error: HostKeyWrong, endpoint: Endpoint) -> None:
         """Somebody else answers: at an address that is still the instance's, nothing can be mended.
@@ -290,12 +237,12 @@ class Supervisor:
         """
         if endpoint == self._endpoint:
             self._suspect = error
-            self._locate_at = 0.0
-            self._journal.phase(self._journal.document["phase"], str(error))
+            self._outage.locate_now()
+            self._standing.because(str(error))
 
-    def _refusal(self, error: SshRefused, at: float) -> None:
-        self._refused.append(at)
-        if len(self._refused) >= REFUSALS and at - self._refused[0] >= REFUSED_FOR_S:
+    def _refusal(self, error: SshRefused) -> None:
+        self._standing.because(str(error))
+        if self._outage.refused_for_good():
             raise GaveUp(str(error))
 
     def _located_at(self, endpoint: Endpoint) -> None:
@@ -305,15 +252,15 @@ class Supervisor:
             self._endpoint = None
             return
         if endpoint != self._endpoint:
-            self._journal.logger.info("the instance is at %s port %s", endpoint.address, endpoint.port)
+            self._standing.logger.info("the instance is at %s port %s", endpoint.address, endpoint.port)
         self._endpoint, self._suspect = endpoint, None
-        self._dial_at = 0.0
+        self._outage.dial_now()
 
     def _locate_failed(self, failure: LocateFailed) -> None:
         error: AwsGpuError = failure.error
         if isinstance(error, InstanceGone):
             raise GaveUp(str(error))
-        self._journal.logger.info("AWS could not be asked: %s", error)
+        self._standing.logger.info("AWS could not be asked: %s", error)
         if self._suspect is not None:
             raise GaveUp(str(self._suspect))
 
