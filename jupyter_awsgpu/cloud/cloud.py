@@ -18,7 +18,8 @@ from jupyter_awsgpu.cloud import (
     storage,
     types,
 )
-from jupyter_awsgpu.errors import ImageNotFound
+from jupyter_awsgpu.cloud.parallel import parallel
+from jupyter_awsgpu.errors import AwsGpuError, ImageNotFound
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -127,6 +128,22 @@ class Cloud:
     def ensure_key_pair(self, key_name: str, public_key: str, tags: Mapping[str, str]) -> str:
         """Return the key pair's name, imported if it was missing. Raises `KeyPairTaken`."""
         return keys.ensure_key_pair(self.place, key_name, public_key, tags)
+
+    def look_ahead(self, *, owner: str, key_name: str, group_name: str) -> None:
+        """Ask for key pair and group of a presumed owner, so that the two `ensure_…` ask nothing more.
+
+        Read-only, and for whoever asks with another name or owner it was never asked. Refusals are left
+        to the calls that need the answers.
+        """
+        with parallel(2) as pool:
+            asked = (
+                pool.submit(keys.look_ahead, self.place, key_name),
+                pool.submit(network.look_ahead, self.place, group_name, owner),
+            )
+        for one in asked:
+            error = one.exception()
+            if error is not None and not isinstance(error, AwsGpuError):
+                raise error
 
     def delete_key_pair(self, key_name: str) -> None:
         """Remove a key pair."""

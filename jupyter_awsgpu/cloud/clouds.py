@@ -72,7 +72,9 @@ class Clouds:
 
     @property
     def _any_region(self) -> str:
-        return self.session.region or "us-east-1"
+        name = self.session.region or "us-east-1"
+        regions.require_known(self.session, name)  # before a request goes to an endpoint that does not exist
+        return name
 
     def here(self, region: str | None = None) -> Cloud:
         """Return the cloud in a region, the default one without a name. Raises `UnknownRegion`, `NoRegion`."""

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 KNOWN_WITHIN_S = 30.0
 """EC2 may not know a new instance everywhere for some seconds (EC2 guide, eventual consistency)."""
 
-POLLS = ((5.0, 0.2), (60.0, 0.5))
+POLLS = ((3.0, 0.1), (10.0, 0.25), (60.0, 0.5))
 """Until so many seconds after the start, seconds between two looks at a state; once a second later on."""
 
 SLOWEST_POLL_S = 1.0
@@ -254,7 +254,7 @@ def pause_after(waited_s: float) -> float:
     """Return the seconds until the next look.
 
     >>> pause_after(0), pause_after(30), pause_after(300)
-    (0.2, 0.5, 1.0)
+    (0.1, 0.5, 1.0)
     """
     return next((pause for until, pause in POLLS if waited_s < until), SLOWEST_POLL_S)
 

@@ -21,7 +21,7 @@ def ensure_key_pair(place: Place, name: str, public_line: str, has: Mapping[str,
 
     Raises `KeyPairTaken` where AWS holds another key under the name.
     """
-    known = _described(place, name)
+    known = place.foreseen(f"key pair/{name}", lambda: _described(place, name))
     if known is None:
         try:
             with refusals(region=place.region, key_name=name):
@@ -37,6 +37,11 @@ def ensure_key_pair(place: Place, name: str, public_line: str, has: Mapping[str,
     if known is not None and not same_key(known, public_line):
         raise KeyPairTaken(key_name=name, region=place.region)
     return name
+
+
+def look_ahead(place: Place, name: str) -> None:
+    """Ask for the key pair before it is known to be wanted: the next `ensure_key_pair` finds the answer."""
+    place.foresee(f"key pair/{name}", _described(place, name))
 
 
 def _described(place: Place, name: str) -> dict[str, Any] | None:

@@ -56,7 +56,8 @@ def ensure_security_group(
     One call where all is right already. Raises `NoDefaultVpc` where no VPC is named and none is default.
     """
     with parallel(2) as pool:
-        groups = pool.submit(_owners_groups, place, name, has)
+        owner = has.get(tags.OWNER, "")
+        groups = pool.submit(place.foreseen, f"groups/{owner}/{name}", lambda: _owners_groups(place, name, owner))
         vpc = vpc_id or _default_vpc_id(place, has)
         group = next((one for one in groups.result() if one.get("VpcId") == vpc), None)
     if group is None:
@@ -86,8 +87,13 @@ def _created_in_default(place: Place, name: str, has: Mapping[str, str], remembe
     return _created(place, name, has, now)
 
 
-def _owners_groups(place: Place, name: str, has: Mapping[str, str]) -> list[dict[str, Any]]:
-    wanted = filters(group_name=name, **{f"tag:{tags.OWNER}": has.get(tags.OWNER, "")})
+def look_ahead(place: Place, name: str, owner: str) -> None:
+    """Ask for the owner's group before it is known to be wanted: `ensure_security_group` finds the answer."""
+    place.foresee(f"groups/{owner}/{name}", _owners_groups(place, name, owner))
+
+
+def _owners_groups(place: Place, name: str, owner: str) -> list[dict[str, Any]]:
+    wanted = filters(group_name=name, **{f"tag:{tags.OWNER}": owner})
     with refusals(region=place.region, group=name):
         return list(place.ec2.describe_security_groups(Filters=wanted)["SecurityGroups"])
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from jupyter_awsgpu.cloud.refusals import refusals
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 DAY_S = 24 * 3600.0
+
+AHEAD_S = 10.0
+"""Seconds for which an answer asked for ahead counts as present."""
 
 UNASKABLE = (CredentialsError, AwsError, PermissionDenied)
 """What keeps a question from being asked at all: nobody's wish is wrong, and a catalogue may answer."""
@@ -40,6 +43,7 @@ class Place:
     region: str
     facts: Facts
     ssh_port: int = 22
+    _ahead: dict[str, tuple[float, Any]] = field(default_factory=dict, repr=False)
 
     @property
     def ec2(self) -> Any:
@@ -74,6 +78,18 @@ class Place:
                 self.learn(key, value, of=of)
             fact: T = value
             return fact
+
+    def foresee(self, what: str, answer: object) -> None:
+        """Keep an answer asked for ahead of its need; it serves once, and only for some seconds."""
+        self._ahead[what] = (time.monotonic(), answer)
+
+    def foreseen(self, what: str, ask: Callable[[], T]) -> T:
+        """Return the answer asked for ahead, or ask now."""
+        at, answer = self._ahead.pop(what, (-AHEAD_S, None))
+        if time.monotonic() - at < AHEAD_S:
+            known: T = answer
+            return known
+        return ask()
 
     def pages(self, client: Any, operation: str, result: str, **parameters: Any) -> Iterator[dict[str, Any]]:
         """Yield every item of a paginated operation, its refusals translated."""

@@ -67,6 +67,18 @@ def test_a_group_that_is_right_costs_one_call(aws: Aws, cloud: Cloud) -> None:
     assert aws.operations()[before:] == ["DescribeSecurityGroups"]
 
 
+def test_what_was_asked_ahead_is_not_asked_again_but_once(aws: Aws, cloud: Cloud) -> None:
+    """Key and group are looked up while AWS still says who we are; a stale answer never serves twice."""
+    ensure(cloud, "192.0.2.1")
+    cloud.ensure_key_pair("awsgpu-key", PUBLIC_KEY, tags_of(OWNER))
+    cloud.look_ahead(owner=OWNER, key_name="awsgpu-key", group_name="awsgpu-demo")
+    before = len(aws.operations())
+    for _again in range(2):
+        ensure(cloud, "192.0.2.1")
+        cloud.ensure_key_pair("awsgpu-key", PUBLIC_KEY, tags_of(OWNER))
+    assert aws.operations()[before:] == ["DescribeSecurityGroups", "DescribeKeyPairs"]
+
+
 def test_a_roaming_laptop_replaces_its_own_rule_and_no_others(cloud: Cloud) -> None:
     """Each rule is marked with the client it belongs to."""
     group = ensure(cloud, "192.0.2.1", "c1")
