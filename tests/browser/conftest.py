@@ -46,8 +46,7 @@ class Lab:
         """Start it and wait until it answers."""
         command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={self.port}"]
         command += [f"--IdentityProvider.token={TOKEN}", "--allow-root", "--ServerApp.port_retries=0"]
-        command += ["--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]
-        work = self.home / "work"
+            work = self.home / "work"
         work.mkdir(exist_ok=True)
         with (self.home / "lab.log").open("ab") as log:
             self.process = subprocess.Popen(
@@ -75,6 +74,7 @@ class Lab:
         for plugin, raw in (
             ("@jupyterlab/apputils-extension:themes", {"theme": theme}),
             ("@jupyterlab/translation-extension:plugin", {"locale": locale}),
+            ("@jupyterlab/apputils-extension:notification", {"fetchNews": "false", "checkForUpdates": False}),
         ):
             self.ask(f"lab/api/settings/{plugin}", "PUT", {"raw": json.dumps(raw)})
 
@@ -129,8 +129,8 @@ def chromium():
 @pytest.fixture
 def fresh(lab, demo):
     """A simulated AWS without instances or faults, and no panel's kernel from the test before."""
-    yield lab
     lab.wear()
+    yield lab
     from jupyter_awsgpu.demo import client
 
     client.ask(demo, "settings", {"latency_ms": 0})

@@ -1,6 +1,6 @@
 """The states a person meets, as pictures: light and dark, English and Chinese.
 
-With AWSGPU_PICTURES=FOLDER they are kept there (the docs' are in docs/images).
+With AWSGPU_TESTS_PICTURES=FOLDER they are kept there (the docs' are in docs/images).
 """
 
 import os
@@ -28,7 +28,7 @@ WORDS = {
 @pytest.fixture
 def keep(tmp_path, request):
     """Keep a picture of the whole window under the state's name."""
-    folder = Path(os.environ.get("AWSGPU_PICTURES") or tmp_path)
+    folder = Path(os.environ.get("AWSGPU_TESTS_PICTURES") or tmp_path)
     look = request.node.callspec.id
 
     def take(page, state):

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
     from jupyter_awsgpu.model import Instance
 
-KEEP_HOURS = 1
-"""What "keep" in the panel holds the idle stop off for."""
+KEEP_FOR = "1h"
+"""For how long "keep" in the panel holds the idle stop off, as the grammar has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def keep_action(instance: Instance) -> Action | None:
     counts = instance.guest is not None and instance.guest.idle_stop_in_s is not None
     if not counts or instance.state is not InstanceState.RUNNING:
         return None
-    return Action("keep", "Keep 1 h", (instance.name, str(KEEP_HOURS)))
+    return Action("keep", "Keep 1 h", (instance.name, KEEP_FOR))
 
 
 def _stop(instance: Instance, tr: Callable[[str], str]) -> Action:

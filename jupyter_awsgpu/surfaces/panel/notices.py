@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu.surfaces.panel import figures
+from jupyter_awsgpu.surfaces.panel.actions import KEEP_FOR
 from jupyter_awsgpu.surfaces.render.sheet import money
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _of_end(before: Instance, now: Instance, then: float, at: float, tr: Callabl
     if rest is None or rest > SOON_S or (was is not None and was <= SOON_S):
         return []
     text = tr("{name} is idle and stops itself in {time}.").format(name=now.name, time=figures.coarse(rest))
-    return [_toast(text, "warning", {"label": tr("Keep 1 h"), "send": {"run": ["keep", now.name, "1"]}})]
+    return [_toast(text, "warning", {"label": tr("Keep 1 h"), "send": {"run": ["keep", now.name, KEEP_FOR]}})]
 
 
 def _idle_left(instance: Instance, at: float) -> float | None:

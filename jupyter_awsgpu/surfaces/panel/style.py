@@ -58,6 +58,7 @@ border-top-color:var(--jp-brand-color1);border-radius:50%;animation:awsgpu-turn 
 padding:3px 0 3px 9px;margin:4px 0}
 .awsgpu-panel .awsgpu-refusal code,.awsgpu-panel pre{font-family:var(--jp-code-font-family,monospace);font-size:12px;
 white-space:pre-wrap;overflow-wrap:anywhere;background:none;color:inherit}
+.awsgpu-panel .awsgpu-fold{background:none;text-align:left;padding:0 4px;height:24px;align-self:flex-start}
 .awsgpu-panel pre{max-height:260px;overflow:auto;margin:3px 0;padding:6px 8px;background:rgba(127,127,127,.1)}
 .awsgpu-panel .awsgpu-chart svg{width:100%;max-width:260px;height:32px;display:block;
 background:rgba(127,127,127,.1);border-radius:3px}

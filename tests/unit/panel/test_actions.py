@@ -44,6 +44,6 @@ def test_stopping_what_works_is_asked_about(instance):
 
 def test_keep_stands_beside_a_countdown_only(instance):
     """Without a countdown there is nothing to hold off."""
-    assert keep_action(instance(says={"idle_stop_in_s": 100.0})).command == ("keep", "gpu", "1")
+    assert keep_action(instance(says={"idle_stop_in_s": 100.0})).command == ("keep", "gpu", "1h")
     assert keep_action(instance(says={})) is None
     assert keep_action(instance(state="stopped")) is None

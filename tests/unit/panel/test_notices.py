@@ -34,7 +34,7 @@ def test_an_idle_stop_is_announced_with_a_way_out(look, instance, tr):
     """Five minutes before, once, with a button that keeps it an hour."""
     far, near = look(instance(says={"idle_stop_in_s": 400.0})), look(instance(says={"idle_stop_in_s": 290.0}))
     (toast,) = notices.toasts(far, near, tr)
-    assert toast["actions"] == [{"label": "Keep 1 h", "send": {"run": ["keep", "gpu", "1"]}}]
+    assert toast["actions"] == [{"label": "Keep 1 h", "send": {"run": ["keep", "gpu", "1h"]}}]
     assert notices.toasts(near, near, tr) == []
 
 
