@@ -46,7 +46,7 @@ class Lab:
         """Start it and wait until it answers."""
         command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={self.port}"]
         command += [f"--IdentityProvider.token={TOKEN}", "--allow-root", "--ServerApp.port_retries=0"]
-            work = self.home / "work"
+        work = self.home / "work"
         work.mkdir(exist_ok=True)
         with (self.home / "lab.log").open("ab") as log:
             self.process = subprocess.Popen(
