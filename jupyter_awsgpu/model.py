@@ -277,6 +277,7 @@ class GuestReport:
     spent: float | None = None
     notice: str | None = None
     read_at: datetime | None = None
+    gpu: dict[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

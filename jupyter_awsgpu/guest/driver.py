@@ -52,12 +52,12 @@ def repository_of(os_id: str, os_version: str) -> str:
 
 
 def steps(config: dict, found: facts.Facts) -> list:
-    """Return the steps to a working driver and toolkit; none without a GPU."""
+    """Return the steps to a working driver and toolkit; no driver where the image has its own."""
     if not found.gpus and not found.driver:
         return []
     chosen = choose(found.gpus, table())
     todo = []
-    if not found.driver:
+    if not found.driver or all(name in found.packages for name in chosen.packages):
         todo += _driver_steps(config, found, chosen)
     if config.get("cuda"):
         todo += _toolkit_steps(config, found)

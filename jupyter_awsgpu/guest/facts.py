@@ -81,6 +81,15 @@ def driver_version(status: int, text: str) -> "str | None":
     return found.group() if found and status == 0 else None
 
 
+def gpu_use(text: str) -> "dict | None":
+    """Return the busiest GPU's use and all GPUs' memory from `utilization.gpu, memory.used, memory.total` rows."""
+    rows = re.findall(r"^\s*(\d+)\s*,\s*(\d+)\s*,\s*(\d+)\s*$", text, re.MULTILINE)
+    if not rows:
+        return None
+    percents, used, total = zip(*[[float(part) for part in row] for row in rows])
+    return {"percent": max(percents), "memory_used_mib": sum(used), "memory_total_mib": sum(total)}
+
+
 def cuda_of_smi(text: str) -> "str | None":
     """Return the highest CUDA version the driver serves, from nvidia-smi's banner."""
     found = re.search(r"CUDA (?:UMD )?Version:\s*(\d+\.\d+)", text)

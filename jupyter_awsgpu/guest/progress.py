@@ -1,7 +1,8 @@
 """What provisioning has done so far: JSON lines that survive a reboot, and their reading.
 
 A line is {"at", "phase", "step", "text"} with "seconds" and "log" where they apply; the first line of
-a run has "phase": "began" and the run's plan, its last one "ended", "gave-up" or "rebooting".
+a run has "phase": "began" and the run's plan, its last one "ended", "gave-up" or "rebooting"; "asked" says
+that a new run was asked for and has not begun.
 """
 
 from __future__ import annotations
@@ -52,9 +53,10 @@ def lines() -> list:
 
 
 def fold(rows: list) -> dict:
-    """Return the last run as {"phase", "steps"}: pure, from `lines()`."""
+    """Return the last run as {"phase", "steps", "boot"}: pure, from `lines()`."""
+    asked = max([index for index, row in enumerate(rows) if row.get("phase") == "asked"], default=-1)
     starts = [index for index, row in enumerate(rows) if row.get("phase") == "began"]
-    run = rows[starts[-1] :] if starts else []
+    run = rows[starts[-1] :] if starts and starts[-1] > asked else []
     steps = {one["key"]: {"key": one["key"], "text": one["text"], "phase": "waiting"} for one in _plan(run)}
     phase = "provisioning"
     for row in run[1:]:
@@ -63,7 +65,7 @@ def fold(rows: list) -> dict:
             step.update({key: row[key] for key in ("phase", "text", "seconds", "log") if key in row})
         else:
             phase = {"ended": "ready", "gave-up": "failed", "rebooting": "rebooting"}.get(row["phase"], phase)
-    return {"phase": phase, "steps": list(steps.values())}
+    return {"phase": phase, "steps": list(steps.values()), "boot": run[0].get("boot") if run else None}
 
 
 def _plan(run: list) -> list:

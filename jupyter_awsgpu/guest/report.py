@@ -10,15 +10,18 @@ import time
 
 from . import commands, facts, ledger, paths, progress
 
-COUNTDOWNS = ("idle_stop_in_s", "cap_in_s", "spent", "read_at")
-AGAIN_AFTER_S = 30.0
+COUNTDOWNS = ("idle_stop_in_s", "cap_in_s", "spent", "read_at", "gpu")
+AGAIN_AFTER_S = 10.0
 POLL_S = 0.2
+USE_EVERY_S = 10.0
 
 
 def report() -> dict:
     """Return the report of this moment."""
     config = paths.config()
     told = progress.fold(progress.lines())
+    if told.pop("boot") not in (None, paths.boot_id()):
+        told = {"phase": "provisioning", "steps": []}  # the run of this boot has not begun
     watched = paths.read_json(paths.state("report.json"), {})
     if watched.get("boot") != paths.boot_id():
         watched = {}
@@ -62,7 +65,18 @@ def _gpu() -> dict:
         cuda = facts.cuda_of_smi(commands.ask(["nvidia-smi"], timeout=60).output) if driver else None
         known = {"driver": driver, "cuda": cuda, "at": time.monotonic()}
         paths.write_json(paths.run("gpu.json"), known)
-    return {"driver": known.get("driver"), "cuda": known.get("cuda")}
+    return {"driver": known.get("driver"), "cuda": known.get("cuda"), "gpu": _use() if known.get("driver") else None}
+
+
+def _use() -> "dict | None":
+    """Return how busy and how full the GPUs are, asked every ten seconds at most."""
+    known = paths.read_json(paths.run("use.json"), {})
+    if not known or not 0 <= time.monotonic() - known["at"] < USE_EVERY_S:
+        query = "--query-gpu=utilization.gpu,memory.used,memory.total"
+        done = commands.ask(["nvidia-smi", query, "--format=csv,noheader,nounits"], timeout=30)
+        known = {"use": facts.gpu_use(done.output) if done.status == 0 else None, "at": time.monotonic()}
+        paths.write_json(paths.run("use.json"), known)
+    return known["use"]
 
 
 def follow(until_settled: bool) -> int:

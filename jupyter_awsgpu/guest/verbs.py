@@ -7,7 +7,7 @@ import os
 import sys
 import time
 
-from . import commands, hostkey, jupyter, kernels, paths, report, seed, services, watch
+from . import commands, hostkey, jupyter, kernels, paths, progress, report, seed, services, watch
 
 
 def main(words: list) -> int:
@@ -76,6 +76,7 @@ def provision(known: argparse.Namespace) -> int:
     backend = services.seam()
     backend.install(_provisioning())
     backend.install_boot([*_here(), "boot"])
+    progress.note("asked")
     backend.restart("provision")
     return 0
 

@@ -33,6 +33,16 @@ def test_only_a_version_proves_a_driver(status: int, text: str, driver_version: 
     assert facts.driver_version(status, text) == driver_version
 
 
+def test_the_use_of_several_gpus_is_one_figure() -> None:
+    """The busiest one's percent, the memory of all."""
+    assert facts.gpu_use("37, 1200, 15360\n0, 3, 15360\n") == {
+        "percent": 37,
+        "memory_used_mib": 1203,
+        "memory_total_mib": 30720,
+    }
+    assert facts.gpu_use("[N/A], 3, 4") is None
+
+
 def test_os_release_cuda_and_packages() -> None:
     """The other parsers, each on real text."""
     assert facts.os_release('ID=ubuntu\nVERSION_ID="22.04"\n# x=y\n')["VERSION_ID"] == "22.04"
@@ -100,7 +110,8 @@ def test_the_last_run_is_what_counts() -> None:
     folded = progress.fold(rows)
     assert folded["phase"] == "provisioning"
     assert [step["phase"] for step in folded["steps"]] == ["done", "waiting"]
-    assert progress.fold([]) == {"phase": "provisioning", "steps": []}
+    assert progress.fold([]) == {"phase": "provisioning", "steps": [], "boot": None}
+    assert progress.fold([*rows[:3], {"phase": "asked"}])["phase"] == "provisioning"
 
 
 def test_nothing_in_a_unit_is_read_by_systemd() -> None:
