@@ -89,7 +89,7 @@ class AwsGpuError(Exception):
     @property
     def remedy(self) -> str:
         """One command that helps, as typed in a terminal."""
-        return _fill(self.remedy_template, self.facts)
+        return " ".join(_fill(self.remedy_template, self.facts).split())
 
     def __str__(self) -> str:
         """Return the sentence."""

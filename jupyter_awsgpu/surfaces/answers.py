@@ -21,7 +21,27 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Listing(tuple[T, ...]):
+class Shown:
+    """Shows its sheet in a notebook, as HTML and as 80 columns of text."""
+
+    __slots__ = ()
+
+    def sheet(self) -> Sheet:
+        """Return the picture."""
+        raise NotImplementedError
+
+    def _repr_html_(self) -> str:
+        from jupyter_awsgpu.surfaces.notebook import bundle
+
+        return bundle(self.sheet())["text/html"]
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002 - IPython's signature
+        from jupyter_awsgpu.surfaces.notebook import bundle
+
+        printer.text(bundle(self.sheet())["text/plain"])
+
+
+class Listing(Shown, tuple[T, ...]):  # noqa: SLOT001 - it remembers whether it was simulated
     """Several values of one kind; behaves as a tuple, shows as a table."""
 
     simulated: bool
@@ -32,20 +52,11 @@ class Listing(tuple[T, ...]):
         made.simulated = simulated
         return made
 
-    def sheet(self) -> Sheet:
-        """Return the table."""
-        raise NotImplementedError
-
     def __str__(self) -> str:
         """Return the table as text, 80 columns wide."""
         from jupyter_awsgpu.surfaces.render import text
 
         return text.draw(self.sheet())
-
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        from jupyter_awsgpu.surfaces.notebook import bundle
-
-        return bundle(self.sheet())
 
 
 class Instances(Listing[Instance]):
@@ -134,8 +145,8 @@ class WithToken:
     token: str = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+@dataclass(frozen=True, slots=True, repr=False)
+class Token(Shown):
     """The answer of `token`: the token in a terminal, None (and how to get in) in a notebook."""
 
     token: str | None = field(repr=False)
@@ -169,8 +180,8 @@ class Document:
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Detached:
+@dataclass(frozen=True, slots=True, repr=False)
+class Detached(Shown):
     """A verb that goes on in a process of its own; `name` of the instance, `operation` its log."""
 
     verb: str
@@ -187,8 +198,8 @@ class Detached:
         return Sheet("", (), (), empty=text, commands=commands, simulated=self.simulated)
 
 
-@dataclass(frozen=True, slots=True)
-class Demo:
+@dataclass(frozen=True, slots=True, repr=False)
+class Demo(Shown):
     """How the simulated AWS stands."""
 
     status: DemoStatus

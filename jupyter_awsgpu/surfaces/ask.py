@@ -41,6 +41,13 @@ class Ask:
     options: dict[str, Any] = field(default_factory=dict)
     progress: Progress | None = None
 
+    @property
+    def begin(self) -> str:
+        """How a command begins at this surface, with the global options of this line."""
+        from jupyter_awsgpu.surfaces.spelling import beginning
+
+        return beginning("awsgpu" if self.surface == "terminal" else "%awsgpu", self.options)
+
     def settings(self, **more: object) -> AWSGPU:
         """Return the settings in force, and remember whether the AWS is the simulated one."""
         from jupyter_awsgpu import settings

@@ -75,10 +75,10 @@ def _confirm(question: str) -> bool:
 
 
 def _show(value: Any, ask: Ask) -> int:
-    from jupyter_awsgpu.surfaces.answers import Document, Lines, SshCommand, Token, sheet_of
-
     if value is None:
         return 0
+    from jupyter_awsgpu.surfaces.answers import Document, Lines, SshCommand, Token, sheet_of
+
     if isinstance(value, SshCommand) and value.run:
         return _ssh(value)
     if isinstance(value, Lines):
@@ -93,8 +93,11 @@ def _show(value: Any, ask: Ask) -> int:
         _write(_shell_line(value.arguments))
     else:
         from jupyter_awsgpu.surfaces.render import text
+        from jupyter_awsgpu.surfaces.spelling import spell_sheet
 
         sheet = sheet_of(value, simulated=ask.simulated)
+        if sheet is not None:
+            sheet = spell_sheet(sheet, ask.begin)
         _write(str(value) if sheet is None else text.draw(sheet, width=_width(), colour=_colour(sys.stdout)))
     return 0
 
@@ -153,12 +156,13 @@ def _refuse(error: AwsGpuError, ask: Ask) -> int:
     if ask.json:
         from jupyter_awsgpu.surfaces.documents import refusal
 
-        _write(json.dumps(refusal(error), ensure_ascii=not _speaks_unicode(sys.stderr)), sys.stderr)
+        _write(json.dumps(refusal(error, ask.begin), ensure_ascii=not _speaks_unicode(sys.stderr)), sys.stderr)
         return error.exit_status
     from jupyter_awsgpu.surfaces.render.text import paint, plain
+    from jupyter_awsgpu.surfaces.spelling import spell
 
     colour = _colour(sys.stderr)
-    _write(f"{paint('awsgpu:', 'bad', colour=colour)} {plain(error.message)}", sys.stderr)
+    _write(f"{paint('awsgpu:', 'bad', colour=colour)} {plain(spell(error.message, ask.begin))}", sys.stderr)
     if error.remedy:
-        _write(f"    {paint(plain(error.remedy), 'code', colour=colour)}", sys.stderr)
+        _write(f"    {paint(plain(spell(error.remedy, ask.begin)), 'code', colour=colour)}", sys.stderr)
     return error.exit_status

@@ -45,7 +45,7 @@ def _match(context: CompletionContext) -> SimpleMatcherResult:
     if match is None:
         return {"completions": [], "suppress": False}
     words = match["words"]
-    fragment = words[len(words.rstrip()) :] and "" or words.split(" ")[-1]
+    fragment = words.split(" ")[-1]
     found = candidates(words[: len(words) - len(fragment)].split(), fragment)
     return {
         "completions": [SimpleCompletion(text=one, type="awsgpu") for one in found],

@@ -25,7 +25,8 @@ TICK_S = 0.5
 PHASES = {
     "account": "AWS", "unfinished": "AWS", "choice": "AWS", "access": "AWS", "request": "AWS", "start": "AWS",
     "running": "boot",
-    "ssh": "SSH", "identity": "SSH", "provision": "set-up", "jupyter": "Jupyter", "tunnel": "tunnel", "answer": "Jupyter",
+    "ssh": "SSH", "identity": "SSH", "provision": "set-up", "jupyter": "Jupyter", "tunnel": "tunnel",
+    "answer": "Jupyter",
 }  # fmt: skip
 """Which part of a launch each step belongs to, for the line that says where the time went."""
 
@@ -162,9 +163,10 @@ class NotebookProgress(_Ticking):
         if event is None and self.trail.current() is None:
             return
         if self._handle is None:
-            from IPython.display import display
+            from IPython import display
 
-            self._handle = display(self, display_id=True)
+            show: Any = display.display
+            self._handle = show(self, display_id=True)
         else:
             self._handle.update(self)
 
@@ -173,7 +175,7 @@ class NotebookProgress(_Ticking):
         if self._handle is not None:
             self._handle.update(self)
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+    def _repr_mimebundle_(self, **_wanted: object) -> dict[str, str]:
         return {
             "text/html": trail_html(self.trail, simulated=self._simulated, now=time.monotonic()),
             "text/plain": trail_text(self.trail, simulated=self._simulated, now=time.monotonic()),
@@ -189,11 +191,13 @@ class TerminalProgress(_Ticking):
         self._colour = colour
         self._marks = marks(stream)
         self._width = 0
-        if simulated:
-            self._line(text.paint(text.SIMULATED, "warn", colour=colour))
+        self._simulated = simulated
 
     def show(self, event: Event | None) -> None:
         """Finish a line, or rewrite the one under way."""
+        if self._simulated:
+            self._line(text.paint(text.SIMULATED, "warn", colour=self._colour))
+            self._simulated = False
         if event is not None and event.step and event.phase in ("done", "failed"):
             self._end(self.trail.steps[event.step])
         step = self.trail.current()
@@ -232,13 +236,15 @@ class PlainProgress:
         self._stream = stream
         self._marks = marks(stream)
         self._lock = threading.Lock()
-        if simulated:
-            self._line(text.SIMULATED)
+        self._simulated = simulated
 
     def hear(self, event: Event) -> None:
         """Write a line for a step that began to wait, ended or failed."""
         with self._lock:
             self.trail.take(event)
+            if self._simulated:
+                self._line(text.SIMULATED)
+                self._simulated = False
             if not event.step:
                 return
             step = self.trail.steps[event.step]
@@ -295,13 +301,19 @@ def trail_html(trail: Trail, *, simulated: bool, now: float) -> str:
     rows = "".join(_row_html(step, now) for step in trail.steps.values())
     steps = f'<table class="awsgpu-steps"><tbody>{rows}</tbody></table>'
     if trail.outcome == "done":
-        last = escape(next(reversed(trail.steps.values())).text) if trail.steps else ""
+        last = _with_link(next(reversed(trail.steps.values())).text) if trail.steps else ""
         line = f'<span class="awsgpu-good">✓</span> {escape(trail.title)} · {last}'
         summary = f'<span class="awsgpu-quiet">{escape(trail.summary())}</span>'
         return html.block(
             f'<div class="awsgpu-title">{line}{badge}</div>{head}<details><summary>{summary}</summary>{steps}</details>'
         )
     return html.block(f'<div class="awsgpu-title">{escape(trail.title)}{badge}</div>{head}{steps}')
+
+
+def _with_link(words: str) -> str:
+    """Escape a sentence; an address of ours at its end becomes a link."""
+    said, _, last = words.rpartition(" ")
+    return f"{escape(said)} {html.link(last)}" if last.startswith("http://127.0.0.1:") else escape(words)
 
 
 def _row_html(step: StepState, now: float) -> str:

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu.model import Instance, Plan
 from jupyter_awsgpu.surfaces.answers import Demo, Detached, Document, SshCommand, Token, WithToken
+from jupyter_awsgpu.surfaces.spelling import spell
 
 if TYPE_CHECKING:
     from jupyter_awsgpu.errors import AwsGpuError
 
 
-def document_of(value: object) -> Any:
+def document_of(value: object) -> Any:  # noqa: PLR0911 - one form for each kind of answer
     """Return the answer as JSON-able values."""
     if isinstance(value, Instance):
         return _instance(value)
@@ -38,9 +39,9 @@ def document_of(value: object) -> Any:
     return _plain(value)
 
 
-def refusal(error: AwsGpuError) -> dict[str, str]:
-    """Return the machine-readable form of a failure."""
-    return {"error": error.code, "message": error.message, "remedy": error.remedy}
+def refusal(error: AwsGpuError, begin: str = "awsgpu") -> dict[str, str]:
+    """Return the machine-readable form of a failure; `begin` is how its remedy begins."""
+    return {"error": error.code, "message": error.message, "remedy": spell(error.remedy, begin)}
 
 
 def _instance(one: Instance) -> dict[str, Any]:

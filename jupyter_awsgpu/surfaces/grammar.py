@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from jupyter_awsgpu.errors import AwsGpuError, BadValue, Interrupted, UsageError
+from jupyter_awsgpu.errors import AwsGpuError, BadValue, Interrupted, NeedsYes, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -138,11 +138,11 @@ def verb(name: str, **more: Any) -> Callable[[Callable[..., Any]], click.Command
 class Grammar(click.Group):
     """The root: help is written from the table above, and a verb's module is imported when it is called."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 - click's signature
         """Return the verbs that help shows."""
         return [verb.name for verbs in CHAPTERS.values() for verb in verbs]
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 - click's
         """Load one verb."""
         known = VERBS.get(cmd_name)
         if known is None:
@@ -159,10 +159,10 @@ class Grammar(click.Group):
             from jupyter_awsgpu.surfaces.vocabulary import nearest
 
             near = ", ".join(nearest(args[0], self.list_commands(ctx)))
-            raise UsageError(f"There is no verb {args[0]!r}; the nearest are {near}.")
+            raise UsageError(f"There is no verb {args[0]!r}; did you mean {near}?")
         return super().resolve_command(ctx, args)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 - click's
         """List the verbs by chapter, without loading one."""
         for chapter, verbs in CHAPTERS.items():
             with formatter.section(chapter):
@@ -212,8 +212,10 @@ def run(ask: Ask) -> Any:
         verb = exc.ctx.info_name if exc.ctx is not None and exc.ctx.parent is not None else ""
         raise UsageError(exc.format_message(), verb=verb) from exc
     except (KeyboardInterrupt, click.Abort) as exc:
-        command = " ".join(["awsgpu", *map(shlex.quote, ask.arguments)])
-        raise Interrupted(exists="Nothing was left half done.", command=command) from exc
+        raise Interrupted(exists="Nothing was left half done.", command=_line(ask)) from exc
+    except (NeedsYes, Interrupted) as exc:
+        exc.facts["command"] = _line(ask)  # the very line again, with all its options, is what goes on
+        raise
     except AwsGpuError:
         raise
     except Exception as exc:
@@ -225,6 +227,10 @@ def run(ask: Ask) -> Any:
     finally:
         if ask.progress is not None:
             ask.progress.close()
+
+
+def _line(ask: Ask) -> str:
+    return " ".join(["awsgpu", *map(shlex.quote, ask.arguments)])
 
 
 def _given(ask: Ask, option: str) -> bool:

@@ -30,10 +30,12 @@ DRAWN = (
 
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Register the magic, its completion and the pictures (`%load_ext jupyter_awsgpu`)."""
-    shell.register_magic_function(_magic(shell), "line", "awsgpu")
+    register_magic: Any = shell.register_magic_function
+    register_magic(_magic(shell), "line", "awsgpu")
+    formatters: Any = getattr(shell.display_formatter, "formatters", {})
     for module, name in DRAWN:
         for kind in ("text/html", "text/plain"):
-            shell.display_formatter.formatters[kind].for_type_by_name(module, name, _drawer(kind))
+            formatters[kind].for_type_by_name(module, name, _drawer(kind))
     from jupyter_awsgpu.surfaces.completion import register
 
     register(shell)
@@ -65,14 +67,13 @@ def run_line(shell: InteractiveShell, line: str) -> Any:
     from jupyter_awsgpu.surfaces.grammar import run, split
     from jupyter_awsgpu.surfaces.notebook import quieten
 
-    debug = False
+    ask = Ask("notebook", [], show=lambda asked: _progress(shell, asked), config=shell.config)
     try:
-        ask = Ask("notebook", split(line), show=lambda asked: _progress(shell, asked), config=shell.config)
-        debug = "--debug" in ask.arguments
+        ask.arguments = split(line)
         return _value(run(ask), ask)
     except AwsGpuError as exc:
-        if not debug:
-            quieten(exc)
+        if not ask.debug:
+            quieten(exc, ask.begin)
         raise
 
 
@@ -134,7 +135,8 @@ def _ssh(answer: Any) -> str | None:
             last = raw.decode(errors="replace").rstrip("\r\n")
             print(last)  # noqa: T201 - this is the cell's output
     if process.returncode:
-        name = answer.name or "the instance"
+        alias = next((one for one in answer.arguments if one.startswith("HostKeyAlias=")), "")
+        name = answer.name or alias.partition("=")[2]
         raise RemoteCommandFailed(name=name, command="the command", status=process.returncode, output=last)
     return None
 
@@ -144,7 +146,8 @@ def _follow(answer: Any, ask: Ask) -> None:
     from jupyter_awsgpu.surfaces.following import follow
 
     progress = ask.show(ask)
-    follow(answer, ask.settings().data_folder, progress)
+    if progress is not None:
+        follow(answer, ask.settings().data_folder, progress)
 
 
 def _drawer(kind: str) -> Callable[..., Any]:

@@ -17,6 +17,8 @@ from jupyter_awsgpu.surfaces import vocabulary
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
 
+    from jupyter_awsgpu.errors import AwsGpuError
+
 NEVER = 0
 """How a setting says «no limit», and how `none` on the command line reaches it."""
 
@@ -24,16 +26,6 @@ _AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
 _MINUTES = {"": 1.0, "m": 1.0, "min": 1.0, "h": 60.0, "d": 1440.0}
 _HOURS = {"": 1.0, "m": 1 / 60, "min": 1 / 60, "h": 1.0, "d": 24.0}
 _GIGABYTES = {"": 1, "g": 1, "gb": 1, "gib": 1, "t": 1024, "tb": 1024, "tib": 1024}
-
-
-def _refuse(param: click.Parameter | None, ctx: click.Context | None, value: object, expected: str) -> BadValue:
-    option = param.opts[0] if param is not None and isinstance(param, click.Option) else _metavar(param)
-    verb = ctx.info_name if ctx is not None and ctx.parent is not None else ""
-    return BadValue(option=option, value=repr(value), expected=expected, verb=verb)
-
-
-def _metavar(param: click.Parameter | None) -> str:
-    return (param.metavar or param.name or "value").upper() if param is not None else "value"
 
 
 class _Kind(click.ParamType[Any]):
@@ -47,12 +39,41 @@ class _Kind(click.ParamType[Any]):
             return value
         read = self.read(value.strip())
         if read is None:
-            raise _refuse(param, ctx, value, self.expected)
+            raise self.refusal(value, param, ctx)
         return read
 
     def read(self, text: str) -> Any | None:
         """Return what the text means, or None."""
         raise NotImplementedError
+
+    def refusal(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> AwsGpuError:
+        """Return what to raise for a value that means nothing."""
+        return BadValue(option=_label(param), value=repr(value), expected=self.expected, verb=_verb(ctx))
+
+    def words(self) -> tuple[str, ...]:
+        """Return the words that completion offers."""
+        return ()
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - click's signature
+        param: click.Parameter,  # noqa: ARG002 - click's signature
+        incomplete: str,
+    ) -> list[CompletionItem]:
+        """Offer the words that begin as the one at the cursor."""
+        from click.shell_completion import CompletionItem
+
+        return [CompletionItem(word) for word in self.words() if word.startswith(incomplete)]
+
+
+def _label(param: click.Parameter | None) -> str:
+    if isinstance(param, click.Option):
+        return param.opts[0]
+    return "value" if param is None else (param.metavar or param.name or "value").upper()
+
+
+def _verb(ctx: click.Context | None) -> str:
+    return ctx.info_name or "" if ctx is not None and ctx.parent is not None else ""
 
 
 class _Amount(_Kind):
@@ -95,61 +116,54 @@ class _Pattern(_Kind):
         return text if self._pattern.fullmatch(text) else None
 
 
-class _Name(_Kind):
-    """A name for an instance."""
+class _Name(_Pattern):
+    """A name for an instance or an image."""
 
-    name = "NAME"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the name, or raise `BadName`."""
-        text = str(value)
-        if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_-]{0,39}", text):
-            raise BadName(value=repr(text), verb=ctx.info_name if ctx else "")
-        return text
+    def refusal(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> AwsGpuError:  # noqa: ARG002
+        """Say what a name may be."""
+        return BadName(value=repr(value), verb=_verb(ctx))
 
 
 class _InstanceName(_Pattern):
     """The name or id of an instance that exists; completed from what this machine has seen."""
 
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    def words(self) -> tuple[str, ...]:
         """Offer the names known here."""
-        return _items(vocabulary.instance_names(), incomplete)
+        return vocabulary.instance_names()
 
 
-class _InstanceType(_Kind):
+class _InstanceType(_Pattern):
     """An EC2 instance type, e.g. `g4dn.xlarge`."""
 
-    name = "TYPE"
+    def read(self, text: str) -> str | None:
+        """Read it in any case."""
+        return super().read(text.lower())
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the type in lower case; what cannot be one raises `UnknownType` with the nearest names."""
-        text = str(value).strip().lower()
-        if not re.fullmatch(r"[a-z][a-z0-9-]*\.[a-z0-9-]+", text):
-            near = ", ".join(vocabulary.nearest(text, vocabulary.instance_types()))
-            raise UnknownType(instance_type=repr(value), nearest=near)
-        return text
+    def refusal(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> AwsGpuError:  # noqa: ARG002
+        """Name the nearest types."""
+        near = ", ".join(vocabulary.nearest(value, self.words()))
+        return UnknownType(instance_type=repr(value), nearest=near)
 
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    def words(self) -> tuple[str, ...]:
         """Offer the catalogue's types."""
-        return _items(vocabulary.instance_types(), incomplete)
+        return vocabulary.instance_types()
 
 
-class _Region(_Kind):
+class _Region(_Pattern):
     """An AWS region, e.g. `us-west-2`."""
 
-    name = "REGION"
+    def read(self, text: str) -> str | None:
+        """Read it in any case."""
+        return super().read(text.lower())
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Return the region; what cannot be one raises `UnknownRegion` with the nearest names."""
-        text = str(value).strip().lower()
-        if not re.fullmatch(r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}", text):
-            near = ", ".join(vocabulary.nearest(text, vocabulary.regions()))
-            raise UnknownRegion(region=repr(value), nearest=near)
-        return text
+    def refusal(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> AwsGpuError:  # noqa: ARG002
+        """Name the nearest regions."""
+        near = ", ".join(vocabulary.nearest(value, self.words()))
+        return UnknownRegion(region=repr(value), nearest=near)
 
-    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    def words(self) -> tuple[str, ...]:
         """Offer the catalogue's regions."""
-        return _items(vocabulary.regions(), incomplete)
+        return vocabulary.regions()
 
 
 class _Forward(_Kind):
@@ -167,16 +181,10 @@ class _Forward(_Kind):
         return (ports[0], ports[-1]) if all(0 < port <= 65535 for port in ports) else None  # noqa: PLR2004
 
 
-def _items(names: tuple[str, ...], incomplete: str) -> list[CompletionItem]:
-    from click.shell_completion import CompletionItem
-
-    return [CompletionItem(name) for name in names if name.startswith(incomplete)]
-
-
-NAME = _Name()
+NAME = _Name("NAME", r"[A-Za-z][A-Za-z0-9_-]{0,39}", "")
 INSTANCE = _InstanceName("NAME", r"[A-Za-z][A-Za-z0-9_-]{0,99}", "it takes a name or an id such as i-0abc")
-TYPE = _InstanceType()
-REGION = _Region()
+TYPE = _InstanceType("TYPE", r"[a-z][a-z0-9-]*\.[a-z0-9-]+", "")
+REGION = _Region("REGION", r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}", "")
 FORWARD = _Forward()
 ZONE = _Pattern("ZONE", r"[a-z]{2,4}(-[a-z0-9]+)+-\d{1,2}[a-z]", "it takes a zone such as us-west-2a")
 SUBNET = _Pattern("SUBNET", r"subnet-[0-9a-f]+", "it takes an id such as subnet-0abc")

@@ -5,10 +5,8 @@ Cheap and offline, for completion and for «did you mean»; never an authority o
 
 from __future__ import annotations
 
-import difflib
 import json
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,6 +20,8 @@ _seen: set[str] = set()
 
 @cache
 def _catalogue(name: str) -> dict[str, Any]:
+    from importlib.resources import files
+
     path = files("jupyter_awsgpu").joinpath("cloud", "data", f"{name}.json")
     document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return document
@@ -68,5 +68,7 @@ def nearest(word: str, words: Iterable[str], *, count: int = 3) -> tuple[str, ..
     >>> nearest("p2xlarge", ("p2.xlarge", "g5.xlarge"), count=1)
     ('p2.xlarge',)
     """
+    import difflib
+
     known = tuple(words)
     return tuple(difflib.get_close_matches(word.lower(), known, n=count, cutoff=0.5)) or known[:count]

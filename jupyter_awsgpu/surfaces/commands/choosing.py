@@ -19,7 +19,7 @@ from jupyter_awsgpu.surfaces.grammar import verb
 @click.option("--all", "everything", is_flag=True, help="Retired types too, with their successors.")
 @pass_ask
 def types(ask: Ask, *, gpu: str | None, max_price: float | None, memory_gib: float | None, everything: bool) -> Any:
-    """Accelerators offered now in the region, cheapest first."""
+    """List accelerators offered now in the region, cheapest first."""
     from jupyter_awsgpu.verbs.choosing import types as look
 
     found = look(ask.bench(), gpu=gpu, max_price=max_price, memory_gib=memory_gib, everything=everything)
@@ -31,7 +31,7 @@ def types(ask: Ask, *, gpu: str | None, max_price: float | None, memory_gib: flo
 @click.option("--no-spot", is_flag=True, help="Leave spot prices out; quicker.")
 @pass_ask
 def regions(ask: Ask, *, instance_type: str, no_spot: bool) -> Any:
-    """Every region that offers TYPE: price, spot price, round trip from here."""
+    """List every region that offers TYPE: price, spot price, round trip from here."""
     from jupyter_awsgpu.verbs.choosing import regions as look
 
     return Regions(look(ask.bench(), instance_type, spot=not no_spot), simulated=ask.simulated)
@@ -43,7 +43,7 @@ def regions(ask: Ask, *, instance_type: str, no_spot: bool) -> Any:
 @click.option("--spot", is_flag=True, help="The spot market's limit.")
 @pass_ask
 def quota(ask: Ask, *, instance_type: str, request: int | None, spot: bool) -> Any:
-    """The account's limit for TYPE's family (G types where left out), in vCPUs."""
+    """Show the account's limit for TYPE's family (G types where left out), in vCPUs."""
     from jupyter_awsgpu.verbs.choosing import quota as look
 
     return look(ask.bench(), instance_type, request=request, spot=spot)
@@ -52,7 +52,7 @@ def quota(ask: Ask, *, instance_type: str, request: int | None, spot: bool) -> A
 @verb("images")
 @pass_ask
 def images(ask: Ask) -> Any:
-    """The machine images a launch understands in the region, your own among them."""
+    """List the machine images a launch understands in the region, your own among them."""
     from jupyter_awsgpu.verbs.choosing import images as look
 
     return Images(look(ask.bench()), simulated=ask.simulated)

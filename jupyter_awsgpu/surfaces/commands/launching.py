@@ -85,8 +85,8 @@ def _settings(options: dict[str, Any]) -> dict[str, Any]:
 @verb("plan", cls=SpotCommand)
 @wishing
 @pass_ask
-def plan(ask: Ask, instance_type: str, **options: Any) -> Any:
-    """What launching TYPE would do, cost and meet. Nothing is created.
+def plan(ask: Ask, /, instance_type: str, **options: Any) -> Any:
+    """Say what launching TYPE would do, cost and meet. Nothing is created.
 
     Each ✗ stands with the command that mends it.
     """
@@ -103,7 +103,9 @@ def plan(ask: Ask, instance_type: str, **options: Any) -> Any:
 @click.option("--detach", is_flag=True, help="Return at once; status and logs follow it.")
 @click.option("--open/--no-open", "open_browser", default=None, help="Open the browser when Jupyter answers.")
 @pass_ask
-def launch(ask: Ask, instance_type: str, *, yes: bool, detach: bool, open_browser: bool | None, **options: Any) -> Any:
+def launch(
+    ask: Ask, /, instance_type: str, *, yes: bool, detach: bool, open_browser: bool | None, **options: Any
+) -> Any:
     """Launch TYPE, set it up, open its Jupyter on a local port.
 
     A name that exists is continued, never launched twice. Killed anywhere, the same line goes on.

@@ -46,13 +46,17 @@ def keep(ask: Ask, *, name: str | None, time: str | None, hours: float | None) -
     return hold(ask.bench(), name, hours=held)
 
 
+_TIME = click.Argument(["time"], metavar="TIME")
+"""Stands for the second word in what a refusal says."""
+
+
 def _whom_and_how_long(name: str | None, time: str | None, hours: float | None) -> tuple[str | None, float]:
     """Tell `keep 2h` from `keep gpu`: a time begins with a digit, a name never does."""
     if name is not None and time is None and name[:1].isdigit():
         name, time = None, name
     whom = None if name is None else str(values.INSTANCE.convert(name, None, None))
     if time is not None:
-        hours = float(values.HOURS.convert(time, None, click.get_current_context(silent=True)))
+        hours = float(values.HOURS.convert(time, _TIME, click.get_current_context(silent=True)))
     return whom, 1.0 if hours is None else hours
 
 

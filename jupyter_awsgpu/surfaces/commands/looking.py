@@ -19,7 +19,7 @@ from jupyter_awsgpu.surfaces.grammar import verb
 @click.option("--all", "terminated", is_flag=True, help="Those that ended, too.")
 @pass_ask
 def status(ask: Ask, *, name: str | None, everyone: bool, all_regions: bool, terminated: bool) -> Any:
-    """Your instances: state, price, cost of this run, tunnel, and what each is doing."""
+    """Show your instances: state, price, cost of this run, tunnel, and what each is doing."""
     from jupyter_awsgpu.verbs.status import status as look
 
     bench = ask.bench()
@@ -46,7 +46,7 @@ def overview(ask: Ask) -> Any:
 @click.option("--follow", "-f", is_flag=True, help="Go on until interrupted.")
 @pass_ask
 def logs(ask: Ask, *, name: str | None, source: str, follow: bool) -> Any:
-    """What the instance, its Jupyter, the tunnel or this machine's verbs said."""
+    """Print what the instance, its Jupyter, the tunnel or this machine's verbs said."""
     from jupyter_awsgpu.verbs.logs import logs as read
 
     return Lines(read(ask.bench(), name, source=source, follow=follow))
@@ -56,8 +56,8 @@ def logs(ask: Ask, *, name: str | None, source: str, follow: bool) -> Any:
 @click.argument("name", type=values.INSTANCE, required=False)
 @click.option("--iam-policy", is_flag=True, help="Print the smallest IAM policy the verbs need.")
 @pass_ask
-def doctor(ask: Ask, *, name: str | None, iam_policy: bool) -> Any:
-    """What is right and wrong on this machine and account, and where each setting came from."""
+def doctor(ask: Ask, *, name: str | None, iam_policy: bool) -> Any:  # noqa: ARG001 - remedies name the instance
+    """Examine this machine and account, and say where each setting came from."""
     if iam_policy:
         from jupyter_awsgpu.verbs.policy import iam_policy as smallest
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import click
@@ -62,7 +63,7 @@ def open_(ask: Ask, *, name: str | None) -> Any:
 @click.argument("name", type=values.INSTANCE, required=False)
 @pass_ask
 def token(ask: Ask, *, name: str | None) -> Any:
-    """The token of the instance's Jupyter (a terminal prints it, a notebook never does)."""
+    """Print the token of the instance's Jupyter (a terminal prints it, a notebook never does)."""
     if ask.surface != "terminal":
         return Token(None)
     from jupyter_awsgpu.verbs.connect import token as read
@@ -88,10 +89,11 @@ class _SshCommand(VerbCommand):
 @click.argument("name", type=values.INSTANCE, required=False)
 @pass_ask
 def ssh(ask: Ask, *, name: str | None) -> Any:
-    """The exact ssh command, with our key and the verified host key; after -- it is run there."""
+    """Print the exact ssh command, with our key and the verified host key; run what follows -- there."""
     from jupyter_awsgpu.verbs.ssh import ssh as prepare
 
-    command: tuple[str, ...] = click.get_current_context().meta[_COMMAND]
+    words: tuple[str, ...] = click.get_current_context().meta[_COMMAND]
+    command = words if len(words) == 1 else (shlex.join(words),) if words else ()
     return SshCommand(tuple(prepare(ask.bench(), name, command=command)), run=bool(command), name=name or "")
 
 

@@ -15,7 +15,7 @@ from jupyter_awsgpu.surfaces.grammar import verb
 @click.argument("action", type=click.Choice(["up", "down", "status"]), metavar="up|down|status", default="status")
 @pass_ask
 def demo(ask: Ask, *, action: str) -> Any:
-    """The simulated AWS on this machine: start it, end it with all its instances, look at it."""
+    """Start the simulated AWS on this machine, end it with all its instances, or look at it."""
     from jupyter_awsgpu import wiring
 
     settings = ask.settings(demo=True)

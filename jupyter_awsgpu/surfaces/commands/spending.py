@@ -26,7 +26,7 @@ KINDS = (
 @verb("cost")
 @pass_ask
 def cost(ask: Ask) -> Any:
-    """What each instance has cost since its launch; a range where nobody looked."""
+    """Show what each instance has cost since its launch; a range where nobody looked."""
     from jupyter_awsgpu.verbs.cost import cost as add_up
 
     return Costs(add_up(ask.bench()), simulated=ask.simulated)
@@ -39,7 +39,7 @@ def cost(ask: Ask) -> Any:
 @click.option("--yes", "-y", is_flag=True, help="Remove; without it they are only listed.")
 @pass_ask
 def cleanup(ask: Ask, *, kinds: tuple[str, ...], yes: bool) -> Any:
-    """What of yours still costs money or clutters, with why we take it for yours."""
+    """List what of yours still costs money or clutters, with why we take it for yours."""
     from jupyter_awsgpu.verbs.cleanup import cleanup as clear
     from jupyter_awsgpu.verbs.cleanup import leftovers
 

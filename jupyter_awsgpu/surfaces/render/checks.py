@@ -72,17 +72,13 @@ def machine(plan: Plan) -> str:
 
 
 def price(plan: Plan) -> str:
-    """Return the price with its source, and what a run may cost until it stops by itself."""
+    """Return the price with its source and date, and the spot price beside it."""
     if plan.price is None:
         return "unknown"
     dated = f", {plan.price.as_of:%Y-%m-%d}" if plan.price.as_of else ""
-    text = f"{plan.price} ({plan.price.source}{dated})"
+    text = f"{money(plan.price.per_hour, plan.price.currency, unit='/h')} ({plan.price.source}{dated})"
     if plan.spot_price is not None:
-        text += f"; spot {plan.spot_price}"
-    hours = plan.wishes.max_hours
-    if hours:
-        most = plan.price.per_hour * hours
-        text += f"; at most {money(round(most, 2), plan.price.currency)} in {hours:g} h, then it stops itself"
+        text += f"; spot {money(plan.spot_price.per_hour, plan.spot_price.currency, unit='/h')}"
     return text
 
 

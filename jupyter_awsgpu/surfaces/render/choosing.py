@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from jupyter_awsgpu.surfaces.render.sheet import Cell, Column, Sheet, duration, gigabytes, money
+from jupyter_awsgpu.surfaces.render.sheet import Cell, Column, Sheet, gigabytes, money
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -156,7 +156,6 @@ def images(images: Sequence[Image], *, simulated: bool = False, now: datetime | 
 
 
 def _image_row(image: Image, now: datetime) -> tuple[Cell, ...]:
-    age = duration((now - image.created).total_seconds()).partition(" d")[0] + " d" if image.created else ""
     choice = image.name if image.kind in ("own", "ami") else image.kind
     return (
         Cell(choice, "strong", small="historical" if image.historical else ""),
@@ -164,5 +163,14 @@ def _image_row(image: Image, now: datetime) -> tuple[Cell, ...]:
         Cell(image.image_id, "code"),
         Cell(image.user),
         Cell(f"{image.root_gb} GB"),
-        Cell(age if "d" in age and not age.startswith("0") else ""),
+        Cell(_age((now - image.created).days) if image.created else ""),
     )
+
+
+def _age(days: int) -> str:
+    """Return an age in days, or in years where days say nothing any more.
+
+    >>> _age(46), _age(1511)
+    ('46 d', '4 years')
+    """
+    return f"{days} d" if days < 730 else f"{days // 365} years"  # noqa: PLR2004 - two years

@@ -26,15 +26,16 @@ def draw(sheet: Sheet) -> str:
     if sheet.commands:
         lines = "\n".join(escape(command) for command in sheet.commands)
         parts.append(f'<pre class="awsgpu-commands">{lines}</pre>')
-    return block("".join(parts))
+    inner = "".join(parts)
+    return block(f'<div class="awsgpu-card">{inner}</div>' if sheet.headless else inner)
 
 
-def block(inner: str, *, kind: str = "") -> str:
+def block(inner: str) -> str:
     """Wrap finished HTML with the style it needs; each output stands alone."""
-    return f'{STYLE}<div class="awsgpu {kind}">{inner}</div>'
+    return f'{STYLE}<div class="awsgpu">{inner}</div>'
 
 
-def link(address: str) -> str:
+def link(address: str, label: str = "") -> str:
     """Return a link to an address of ours: only http on this machine becomes one.
 
     >>> link("javascript:alert(1)")
@@ -43,7 +44,8 @@ def link(address: str) -> str:
     shown = escape(address, quote=True)
     if not address.startswith(("http://127.0.0.1:", "http://localhost:")):
         return shown
-    return f'<a href="{shown}" target="_blank" rel="noopener noreferrer">{shown}</a>'
+    said = escape(label, quote=True) or shown
+    return f'<a href="{shown}" target="_blank" rel="noopener noreferrer">{said}</a>'
 
 
 def _table(sheet: Sheet) -> str:
@@ -59,7 +61,7 @@ def _side(column: Column) -> str:
 
 
 def _cell(cell: Cell, column: Column) -> str:
-    text = link(cell.link) if cell.link else escape(cell.text, quote=True)
+    text = link(cell.link, cell.text) if cell.link else escape(cell.text, quote=True)
     if cell.tone:
         text = f'<span class="awsgpu-{cell.tone}">{text}</span>'
     if cell.bar is not None:

@@ -19,12 +19,12 @@ STARTERS = ("awsgpu types", "awsgpu plan g4dn.xlarge", "awsgpu launch g4dn.xlarg
 _COLUMNS = (
     Column("Name"),
     Column("State"),
-    Column("Type", yields=1),
+    Column("Type", yields=3),
     Column("GPU", yields=4),
     Column("Region", yields=5),
-    Column("Price", right=True, yields=2),
+    Column("Price", right=True),
     Column("Up for", right=True, yields=6),
-    Column("So far", right=True, yields=3),
+    Column("So far", right=True, yields=2),
     Column("Jupyter here"),
     Column("Doing", yields=7),
 )
@@ -47,7 +47,7 @@ def table(instances: Sequence[Instance], *, simulated: bool = False, now: dateti
         each_hour = sum(one.price_per_hour or 0.0 for one in running)
         count = f"{len(running)} instances" if len(running) > 1 else "It"
         verb = "cost" if len(running) > 1 else "costs"
-        notes = (f"{count} {verb} {money(each_hour, running[0].currency)} an hour until stopped.",)
+        notes = (f"{count} {verb} {money(round(each_hour, 2), running[0].currency)} an hour until stopped.",)
     return Sheet(
         title="GPU instances" if instances else "",
         columns=_COLUMNS,

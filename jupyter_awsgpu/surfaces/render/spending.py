@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from jupyter_awsgpu.model import Cost, Leftover
 
 
+KEPT = "--yes removes what only clutters; what may hold work goes only by its kind, e.g. --kind volume --yes."
+
+
 def costs(costs: Sequence[Cost], *, simulated: bool = False) -> Sheet:
     """Return what each instance has cost, the dearest first, as a bar and a figure or a range."""
     most = max((one.high for one in costs), default=0.0)
@@ -80,11 +83,12 @@ def leftovers(found: Sequence[Leftover], *, removed: bool, simulated: bool = Fal
                 Cell(one.region),
                 Cell(money(one.cost_per_month)),
                 Cell(one.detail),
-                Cell(one.evidence, "quiet"),
+                Cell(one.evidence.replace("jupyter-awsgpu:", ""), "quiet"),
             )
             for one in found
         ),
-        empty="Nothing of ours is left over.",
+        notes=() if removed or not found else (KEPT,),
+        empty="Nothing of yours is left over.",
         commands=() if removed or not found else ("awsgpu cleanup --yes",),
         simulated=simulated,
     )

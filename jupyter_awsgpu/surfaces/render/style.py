@@ -11,17 +11,17 @@ STYLE = """<style>
 --g-warn:var(--jp-warn-color1,#c77700);--g-link:var(--jp-content-link-color,var(--vscode-textLink-foreground,#2f81f7));
 --g-accent:var(--jp-brand-color1,#2f81f7);
 color:var(--g-ink);font-family:var(--jp-ui-font-family,system-ui,sans-serif);font-size:13px;line-height:1.5;
-padding:4px 0;max-width:1080px}
+padding:4px 0;max-width:1180px;overflow-x:auto}
 .awsgpu .awsgpu-title{font-weight:600;font-size:14px;margin:0 0 6px;display:flex;align-items:center;gap:10px}
 .awsgpu .awsgpu-badge{background:#7c4dff;color:#fff;font-size:10px;font-weight:700;letter-spacing:.08em;
 padding:1px 8px;border-radius:9px}
 .awsgpu table{border-collapse:collapse;border:0;margin:0;font-size:13px;color:inherit;background:transparent}
 .awsgpu thead{border:0}
-.awsgpu thead th{text-align:left;font-weight:500;color:var(--g-soft);font-size:11.5px;padding:3px 14px 3px 8px;
+.awsgpu thead th{text-align:left;font-weight:500;color:var(--g-soft);font-size:11.5px;padding:3px 10px 3px 8px;
 border:0;border-bottom:1px solid var(--g-line);white-space:nowrap;background:transparent}
 .awsgpu tbody tr,.awsgpu tbody tr:nth-child(even){background:transparent}
 .awsgpu tbody tr:hover{background:var(--g-shade)}
-.awsgpu tbody td{text-align:left;padding:5px 14px 5px 8px;border:0;border-bottom:1px solid var(--g-line);
+.awsgpu tbody td{text-align:left;padding:5px 10px 5px 8px;border:0;border-bottom:1px solid var(--g-line);
 vertical-align:top;white-space:nowrap;color:inherit}
 .awsgpu tbody tr:last-child td{border-bottom:0}
 .awsgpu .awsgpu-right{text-align:right!important;font-variant-numeric:tabular-nums}
@@ -40,12 +40,12 @@ margin-left:10px;overflow:hidden;vertical-align:middle;text-align:left}
 display:inline-block;line-height:1.6;white-space:pre-wrap}
 .awsgpu a{color:var(--g-link);text-decoration:none}.awsgpu a:hover{text-decoration:underline}
 .awsgpu .awsgpu-card{border:1px solid var(--g-line);border-radius:8px;padding:11px 16px;display:inline-block;
-background:var(--g-face);min-width:440px}
+background:var(--g-face);min-width:420px}
 .awsgpu .awsgpu-card .awsgpu-title{margin-bottom:4px}
-.awsgpu .awsgpu-card td{padding:2px 18px 2px 0;border:0}
+.awsgpu .awsgpu-card tbody td{padding:2px 18px 2px 0;border:0}
+.awsgpu .awsgpu-card tbody tr:hover{background:transparent}
 .awsgpu .awsgpu-card td:first-child{color:var(--g-soft)}
-.awsgpu .awsgpu-open{font-size:14px;font-weight:600;margin:4px 0 6px}
-.awsgpu .awsgpu-steps td{padding:2px 14px 2px 0;border:0}
+.awsgpu table.awsgpu-steps tbody td{padding:2px 14px 2px 0;border:0}
 .awsgpu .awsgpu-steps td:first-child{width:1.2em;text-align:center}
 .awsgpu .awsgpu-head{color:var(--g-soft);margin-bottom:5px}
 .awsgpu details summary{cursor:pointer;color:var(--g-soft)}

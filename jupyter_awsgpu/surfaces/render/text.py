@@ -19,9 +19,9 @@ _ANSI = {"good": "32", "bad": "31", "warn": "33", "quiet": "2", "strong": "1", "
 
 
 def plain(text: object) -> str:
-    """Return text without control characters: names from AWS must not steer a terminal.
+    r"""Return text without control characters: names from AWS must not steer a terminal.
 
-    >>> plain("a\\x1b[2Jb")
+    >>> plain("a\x1b[2Jb")
     'a�[2Jb'
     """
     return "".join("\ufffd" if unicodedata.category(one) in ("Cc", "Cf", "Cs") else one for one in str(text))
@@ -63,7 +63,7 @@ def _table(sheet: Sheet, width: int, *, colour: bool) -> list[str]:
         lines.append(paint(GAP.join(titles).rstrip(), "quiet", colour=colour))
     for row in sheet.rows:
         cells = {i: _lines(row[i], sheet.columns[i], widths[i]) for i in kept}
-        for number in range(max(len(cell) for cell in cells.values())):
+        for number in range(max((len(cell) for cell in cells.values()), default=0)):
             parts = []
             for i in kept:
                 text = cells[i][number] if number < len(cells[i]) else ""
@@ -81,12 +81,13 @@ def _natural(sheet: Sheet, index: int) -> int:
 def _kept(sheet: Sheet, width: int) -> list[int]:
     """Leave columns out, the most willing first, until the rest fits."""
     kept = [i for i in range(len(sheet.columns)) if any(_content(row[i]) for row in sheet.rows)]
-    while True:
+    while kept:
         needed = sum(LEAST_PROSE if sheet.columns[i].wraps else _natural(sheet, i) for i in kept)
         willing = max(kept, key=lambda i: sheet.columns[i].yields)
         if needed + len(GAP) * (len(kept) - 1) <= width or sheet.columns[willing].yields == 0:
-            return kept
+            break
         kept.remove(willing)
+    return kept
 
 
 def _widths(sheet: Sheet, kept: list[int], width: int) -> dict[int, int]:
