@@ -9,7 +9,9 @@ from jupyter_awsgpu.cloud import (
     images,
     instances,
     keys,
+    launching,
     leftovers,
+    lifecycle,
     network,
     offers,
     prices,
@@ -244,19 +246,19 @@ class Cloud:
     def run(self, request_: Mapping[str, Any]) -> tuple[Instance, ...]:
         """Send the request once. Raises `NoCapacity`, `QuotaTooLow` and whatever else AWS answers."""
         try:
-            return instances.run(self.place, request_, self._launch_facts(request_))
+            return launching.run(self.place, request_, self._launch_facts(request_))
         except ImageNotFound:
             images.forget(self.place, str(request_["ImageId"]))
             raise
 
     def dry_run(self, request_: Mapping[str, Any]) -> None:
         """Ask whether the request would be permitted. Raises `PermissionDenied`."""
-        instances.dry_run(self.place, request_, self._launch_facts(request_))
+        launching.dry_run(self.place, request_, self._launch_facts(request_))
 
     def require_permissions(self, itype: InstanceType, image: Image) -> None:
         """Raise `PermissionDenied` unless a launch, a key pair and a group would be allowed (DryRun only)."""
         wanted = {"ImageId": image.image_id, "InstanceType": itype.name, "MinCount": 1, "MaxCount": 1}
-        instances.require_permissions(self.place, wanted)
+        launching.require_permissions(self.place, wanted)
 
     def _launch_facts(self, request_: Mapping[str, Any]) -> dict[str, object]:
         """Return what fills the messages of a refused launch, all of it known already."""
@@ -284,31 +286,31 @@ class Cloud:
         on_poll: Callable[[Instance], None] | None = None,
     ) -> Instance:
         """Return the instance once it is in one of the states. Raises `InstanceGone`, `WrongState`."""
-        return instances.wait_for(self.place, instance_id, states, timeout_s=timeout_s, on_poll=on_poll)
+        return lifecycle.wait_for(self.place, instance_id, states, timeout_s=timeout_s, on_poll=on_poll)
 
     def stop(self, instance_id: str) -> None:
         """Ask EC2 to stop an instance. Raises `WrongState`."""
-        instances.stop(self.place, instance_id)
+        lifecycle.stop(self.place, instance_id)
 
     def start(self, instance_id: str) -> None:
         """Ask EC2 to start an instance. Raises `NoCapacity`, `QuotaTooLow`, `WrongState`."""
-        instances.start(self.place, instance_id)
+        lifecycle.start(self.place, instance_id)
 
     def terminate(self, instance_id: str) -> None:
         """Ask EC2 to end an instance."""
-        instances.terminate(self.place, instance_id)
+        lifecycle.terminate(self.place, instance_id)
 
     def set_shutdown_behaviour(self, instance_id: str, behaviour: str) -> None:
         """Set what a shutdown from inside does: `stop` or `terminate`."""
-        instances.set_shutdown_behaviour(self.place, instance_id, behaviour)
+        lifecycle.set_shutdown_behaviour(self.place, instance_id, behaviour)
 
     def set_instance_type(self, instance_id: str, type_name: str) -> None:
         """Give a stopped instance another type."""
-        instances.set_instance_type(self.place, instance_id, type_name)
+        lifecycle.set_instance_type(self.place, instance_id, type_name)
 
     def console_output(self, instance_id: str) -> str:
         """Return what the instance has printed on its console."""
-        return instances.console_output(self.place, instance_id)
+        return lifecycle.console_output(self.place, instance_id)
 
     # ── what outlives an instance ────────────────────────────────────────────────────────────
 

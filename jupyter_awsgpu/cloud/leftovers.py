@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jupyter_awsgpu.cloud import instances, keys, network, prices, storage, tags
+from jupyter_awsgpu.cloud import instances, keys, lifecycle, network, prices, storage, tags
 from jupyter_awsgpu.cloud.place import filters
 from jupyter_awsgpu.cloud.refusals import refusals
 from jupyter_awsgpu.errors import OtherOwner
@@ -186,8 +186,8 @@ def _require_ours(place: Place, one: Leftover) -> None:
 
 
 def _terminate_and_wait(place: Place, instance_id: str) -> None:
-    instances.terminate(place, instance_id)
-    instances.wait_for(place, instance_id, {InstanceState.TERMINATED}, timeout_s=600.0)
+    lifecycle.terminate(place, instance_id)
+    lifecycle.wait_for(place, instance_id, {InstanceState.TERMINATED}, timeout_s=600.0)
 
 
 def _release_address(place: Place, allocation_id: str) -> None:

@@ -60,7 +60,7 @@ def _python() -> str:
 
 
 def _package() -> str:
-    from jupyter_awsgpu import __version__
+    from jupyter_awsgpu._version import __version__
 
     return __version__
 

@@ -6,7 +6,7 @@ import secrets
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
-from jupyter_awsgpu import __version__
+from jupyter_awsgpu._version import __version__
 from jupyter_awsgpu.errors import (
     AwsGpuError,
     ChoiceError,
