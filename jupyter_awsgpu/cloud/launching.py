@@ -1,0 +1,67 @@
+"""Asking EC2 for instances: the request sent as it stands, and whether it would be permitted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jupyter_awsgpu.cloud.instances import described
+from jupyter_awsgpu.cloud.parallel import parallel
+from jupyter_awsgpu.cloud.place import UNASKABLE
+from jupyter_awsgpu.cloud.refusals import refusals, translate
+from jupyter_awsgpu.cloud.request import as_sent
+from jupyter_awsgpu.errors import AwsGpuError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jupyter_awsgpu.cloud.place import Place
+    from jupyter_awsgpu.model import Instance
+
+
+def run(place: Place, request: Mapping[str, Any], facts: Mapping[str, object]) -> tuple[Instance, ...]:
+    """Send the request once, as it stands; repeating is the caller's affair, with the same token or a new one.
+
+    Raises `NoCapacity`, `ZoneNotOffered`, `QuotaTooLow`, `SpotQuotaTooLow`, `SpotPriceTooLow`, `FreePlan`
+    and whatever else AWS answers.
+    """
+    client = place.session.client("ec2", place.region, single_attempt=True)
+    zone = request.get("Placement", {}).get("AvailabilityZone")
+    with refusals(**{"zone": zone, "region": place.region, **facts}):
+        answer = client.run_instances(**as_sent(request))
+    return tuple(described(one, place) for one in answer["Instances"])
+
+
+def dry_run(place: Place, request: Mapping[str, Any], facts: Mapping[str, object]) -> None:
+    """Ask whether the request would be permitted. Quota, capacity and Free plan are not asked by this."""
+    asked = {key: value for key, value in as_sent(request).items() if key != "ClientToken"}
+    permitted(place, "run_instances", facts, **asked)
+
+
+def permitted(place: Place, operation: str, facts: Mapping[str, object] | None = None, **parameters: Any) -> None:
+    """Make a call with DryRun. Raises what AWS answers, `PermissionDenied` above all."""
+    try:
+        getattr(place.ec2, operation)(DryRun=True, **parameters)
+    except Exception as exc:
+        error = translate(exc, {"region": place.region, **(facts or {})})
+        if error is None:
+            raise
+        if error.facts.get("aws_code") != "DryRunOperation":
+            raise error from exc
+
+
+def require_permissions(place: Place, request: Mapping[str, Any]) -> None:
+    """Raise `PermissionDenied` unless a launch and what it needs would be allowed; other refusals say nothing here."""
+    asked: list[tuple[str, dict[str, Any]]] = [
+        ("run_instances", dict(request)),
+        ("import_key_pair", {"KeyName": "awsgpu-permission", "PublicKeyMaterial": _ANY_KEY}),
+        ("create_security_group", {"GroupName": "awsgpu-permission", "Description": "permission check"}),
+    ]
+    with parallel(len(asked)) as pool:
+        answers = [pool.submit(permitted, place, operation, **parameters) for operation, parameters in asked]
+    for answer in answers:
+        error = answer.exception()
+        if error is not None and (isinstance(error, UNASKABLE) or not isinstance(error, AwsGpuError)):
+            raise error
+
+
+_ANY_KEY = b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGFkZHJlc3NlZC10by1ub2JvZHktYXQtYWxsLi4uLi4u dry-run"

@@ -1,0 +1,148 @@
+"""An instance's life after its launch: waiting for a state, stopping, starting, ending, changing it."""
+
+from __future__ import annotations
+
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from jupyter_awsgpu.cloud import catalogue
+from jupyter_awsgpu.cloud.instances import KNOWN_WITHIN_S, look
+from jupyter_awsgpu.cloud.refusals import refusals
+from jupyter_awsgpu.errors import (
+    AwsThrottled,
+    AwsUnreachable,
+    InstanceGone,
+    NoCapacity,
+    QuotaTooLow,
+    UnknownType,
+    WrongState,
+)
+from jupyter_awsgpu.model import Instance, InstanceState
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from jupyter_awsgpu.cloud.place import Place
+
+POLLS = ((3.0, 0.1), (10.0, 0.25), (60.0, 0.5))
+"""Until so many seconds after the start, seconds between two looks at a state; once a second later on."""
+
+SLOWEST_POLL_S = 1.0
+
+
+def wait_for(
+    place: Place,
+    instance_id: str,
+    states: set[InstanceState],
+    *,
+    timeout_s: float,
+    on_poll: Callable[[Instance], None] | None = None,
+) -> Instance:
+    """Return the instance once it is in one of the states, looking at it at least once a second.
+
+    Throttling and a broken connection are waited out. Raises `InstanceGone` (with EC2's reason) where it
+    ends instead, `WrongState` where the time runs out.
+    """
+    began = time.monotonic()
+    seen: Instance | None = None
+    while True:
+        try:
+            seen = look(place, instance_id)
+        except InstanceGone:
+            if time.monotonic() - began > min(KNOWN_WITHIN_S, timeout_s):
+                raise
+        except (AwsThrottled, AwsUnreachable):
+            if time.monotonic() - began > timeout_s:
+                raise
+        else:
+            if on_poll is not None:
+                on_poll(seen)
+            if seen.state in states:
+                return seen
+            _require_hope(seen, states)
+        if time.monotonic() - began > timeout_s:
+            state = seen.state.value if seen else "unknown to EC2"
+            wanted = " or ".join(sorted(one.value for one in states))
+            raise WrongState(name=seen.name if seen else instance_id, state=state, verb=f"become {wanted} in time")
+        time.sleep(pause_after(time.monotonic() - began))
+
+
+def pause_after(waited_s: float) -> float:
+    """Return the seconds until the next look.
+
+    >>> pause_after(0), pause_after(30), pause_after(300)
+    (0.1, 0.5, 1.0)
+    """
+    return next((pause for until, pause in POLLS if waited_s < until), SLOWEST_POLL_S)
+
+
+def _require_hope(seen: Instance, states: set[InstanceState]) -> None:
+    """Raise where the states waited for cannot come any more."""
+    if not seen.state.alive and not states & {InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED}:
+        raise InstanceGone(name=seen.name, why=seen.state_reason or "it was terminated")
+    fell_back = seen.state in (InstanceState.STOPPED, InstanceState.STOPPING) and InstanceState.RUNNING in states
+    if fell_back and "InsufficientInstanceCapacity" in (seen.state_reason or ""):
+        raise NoCapacity(instance_type=seen.instance_type, tried=seen.zone, region=seen.region)
+
+
+def stop(place: Place, instance_id: str) -> None:
+    """Ask EC2 to stop the instance. Raises `WrongState`, also for a one-time spot instance."""
+    with _known_state(place, instance_id), refusals(region=place.region, instance_id=instance_id, verb="stop"):
+        place.ec2.stop_instances(InstanceIds=[instance_id])
+
+
+def start(place: Place, instance_id: str) -> None:
+    """Ask EC2 to start the instance again, once. Raises `NoCapacity`, `QuotaTooLow`, `WrongState`."""
+    client = place.session.client("ec2", place.region, single_attempt=True)
+    with _known_state(place, instance_id), refusals(region=place.region, instance_id=instance_id, verb="start"):
+        client.start_instances(InstanceIds=[instance_id])
+
+
+def terminate(place: Place, instance_id: str) -> None:
+    """Ask EC2 to end the instance; its root disk goes with it."""
+    with _known_state(place, instance_id), refusals(region=place.region, instance_id=instance_id, verb="terminate"):
+        place.ec2.terminate_instances(InstanceIds=[instance_id])
+
+
+@contextmanager
+def _known_state(place: Place, instance_id: str) -> Iterator[None]:
+    """Fill a refusal's sentence with what EC2 leaves out of it: the instance's name, state, type and zone."""
+    try:
+        yield
+    except (WrongState, NoCapacity, QuotaTooLow) as exc:
+        seen = look(place, instance_id)
+        itype = catalogue.instance_type(seen.instance_type)
+        told = {
+            "name": seen.name,
+            "state": seen.state.value if exc.facts.get("aws_code") != "UnsupportedOperation" else exc.facts["state"],
+            "instance_type": seen.instance_type,
+            "tried": seen.zone,
+            "family": seen.instance_type.partition(".")[0].upper(),
+            "needed": itype.vcpus if itype else "…",
+        }
+        raise type(exc)(None, **{**exc.facts, **told}) from exc
+
+
+def set_shutdown_behaviour(place: Place, instance_id: str, behaviour: str) -> None:
+    """Set what a shutdown from inside does: `stop` or `terminate`."""
+    with refusals(region=place.region, instance_id=instance_id):
+        place.ec2.modify_instance_attribute(
+            InstanceId=instance_id, InstanceInitiatedShutdownBehavior={"Value": behaviour}
+        )
+
+
+def set_instance_type(place: Place, instance_id: str, type_name: str) -> None:
+    """Give a stopped instance another type. Raises `WrongState`, `UnknownType`."""
+    try:
+        with refusals(region=place.region, instance_id=instance_id, instance_type=type_name, verb="change its type"):
+            place.ec2.modify_instance_attribute(InstanceId=instance_id, InstanceType={"Value": type_name})
+    except UnknownType as exc:
+        raise UnknownType(instance_type=type_name, nearest="listed by the command") from exc
+
+
+def console_output(place: Place, instance_id: str) -> str:
+    """Return what the instance has printed on its console; minutes late, or empty, at first."""
+    with refusals(region=place.region, instance_id=instance_id):
+        answer = place.ec2.get_console_output(InstanceId=instance_id)
+    return str(answer.get("Output") or "")
