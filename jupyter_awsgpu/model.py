@@ -181,7 +181,6 @@ class Wishes:
     instance_profile: str | None = None
     image: str | None = None
     disk_gb: int | None = None
-    data_gb: int | None = None
     key_file: Path | None = None
     spot: Literal["no", "yes", "prefer"] = "no"
     max_price: float | None = None
@@ -193,7 +192,6 @@ class Wishes:
     max_hours: float | None = 12.0
     budget: float | None = None
     local_port: int = 8889
-    count: int = 1
 
 
 TunnelPhase = Literal["connecting", "up", "lost", "gave-up", "closed"]

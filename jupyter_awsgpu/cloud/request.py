@@ -39,7 +39,7 @@ def launch_request(
         "ImageId": image.image_id,
         "InstanceType": wishes.instance_type,
         "MinCount": 1,
-        "MaxCount": wishes.count,
+        "MaxCount": 1,
         "KeyName": key_name,
         "ClientToken": client_token,
         "UserData": base64.b64encode(user_data).decode("ascii"),

@@ -215,8 +215,10 @@ def run(ask: Ask) -> Any:
         raise Interrupted(exists="Nothing was left half done.", command=_line(ask)) from exc
     except (NeedsYes, Interrupted) as exc:
         exc.facts["command"] = _line(ask)  # the very line again, with all its options, is what goes on
+        _speak(ask)
         raise
     except AwsGpuError:
+        _speak(ask)
         raise
     except Exception as exc:
         if ask.debug:
@@ -227,6 +229,16 @@ def run(ask: Ask) -> Any:
     finally:
         if ask.progress is not None:
             ask.progress.close()
+
+
+def _speak(ask: Ask) -> None:
+    """Let refusals speak the person's language: their sentences are filled when they are shown."""
+    from jupyter_awsgpu import language
+
+    try:
+        language.speak(str(ask.settings().language))
+    except AwsGpuError:
+        language.speak()
 
 
 def _line(ask: Ask) -> str:

@@ -47,7 +47,6 @@ class Options(Where, total=False):
     any_region: bool
     image: str
     disk_gb: int
-    data_gb: int
     key_file: Path
     spot: Literal["no", "yes", "prefer"]
     max_price: float
@@ -61,7 +60,6 @@ class Options(Where, total=False):
     subnet: str
     security_group: str
     instance_profile: str
-    count: int
     local_port: int
 
 

@@ -145,7 +145,7 @@ class _Inquiry:
         quota = self.cloud.quota(self.itype, spot=spot)
         if quota is None:
             return None
-        needed = self.itype.vcpus * self.wishes.count
+        needed = self.itype.vcpus
         if needed > quota.free:
             kind = SpotQuotaTooLow if spot else QuotaTooLow
             raise kind(

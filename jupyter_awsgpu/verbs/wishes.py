@@ -46,9 +46,7 @@ def _check(wishes: Wishes) -> None:
     if not NAME.fullmatch(wishes.name):
         raise BadName(value=repr(wishes.name), verb="launch")
     _within("--disk", wishes.disk_gb, 1, MAX_DISK_GB, "GB")
-    _within("--data", wishes.data_gb, 1, MAX_DISK_GB, "GB")
     _within("--port", wishes.local_port, 1, 65535, "")
-    _within("--count", wishes.count, 1, 50, "instances")
     _within("--max-hours", wishes.max_hours, 0.05, 24 * 365, "hours")
     _within("--idle-stop", wishes.idle_stop_minutes, 1, 60 * 24 * 30, "minutes")
     _within("--budget", wishes.budget, 0.01, 1e6, "dollars")

@@ -27,7 +27,6 @@ WISHES: tuple[Callable[[Any], Any], ...] = (
     click.option("--any-region", is_flag=True, default=None, help="Where the region has none free, the next cheapest."),
     click.option("--image", metavar="IMAGE", help="dlami, dlami-pytorch, ubuntu, one of your own, or an AMI id."),
     click.option("--disk", "disk_gb", type=values.GIGABYTES, help="Root disk; 40 GB, or what the image needs."),
-    click.option("--data", "data_gb", type=values.GIGABYTES, help="A volume at ~/data that outlives the instance."),
     click.option("--key", "key_file", metavar="FILE", help="Your own private key instead of one made here."),
     click.option("--spot", type=click.Choice(SPOT), help="Spot market; prefer falls back to on-demand."),
     click.option("--max-price", type=values.DOLLARS, help="The most a spot hour may cost."),
@@ -43,7 +42,6 @@ WISHES: tuple[Callable[[Any], Any], ...] = (
     click.option("--subnet", type=values.SUBNET, help="A subnet instead of the default VPC's."),
     click.option("--security-group", type=values.GROUP, help="A security group instead of ours."),
     click.option("--instance-profile", metavar="PROFILE", help="An IAM instance profile for it."),
-    click.option("--count", type=values.COUNT, help="How many of them."),
     click.option("--port", "local_port", type=values.PORT, help="Local port of the tunnel; 8889 or the next free."),
 )
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from jupyter_awsgpu.drivers import cuda_range
 from jupyter_awsgpu.surfaces.render.sheet import Cell, Column, Sheet, gigabytes, money
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jupyter_awsgpu.model import Image, InstanceType, Offer, Price, Quota
+    from jupyter_awsgpu.model import Gpu, Image, InstanceType, Offer, Price, Quota
 
 TAXES = "Prices exclude taxes, disk, public address and traffic; `awsgpu plan TYPE` names them."
 
@@ -27,6 +28,7 @@ def types(offers: Sequence[Offer], *, simulated: bool = False) -> Sheet:
         Column("Price", right=True),
         Column("Spot", right=True, yields=2),
         Column("Regions", right=True, yields=7),
+        Column("CUDA", yields=8),
         Column("Note", yields=3),
     )
     region = f" in {offers[0].region}" if offers else ""
@@ -54,8 +56,15 @@ def _type_row(offer: Offer) -> tuple[Cell, ...]:
         Cell(_price(offer.price)),
         Cell(_price(offer.spot_price)),
         Cell(str(offer.regions_offering or "")),
+        Cell(_cuda(gpu)),
         Cell(_note(itype), "warn" if itype.retired else "good"),
     )
+
+
+def _cuda(gpu: Gpu | None) -> str:
+    """Return the CUDA versions that the GPU's driver can run."""
+    served = cuda_range(gpu)
+    return "" if served is None else f"{served[0]} – {served[1]}" if served[1] else f"{served[0]} and newer"
 
 
 def _note(itype: InstanceType) -> str:

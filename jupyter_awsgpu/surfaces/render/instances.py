@@ -42,7 +42,7 @@ def table(instances: Sequence[Instance], *, simulated: bool = False, now: dateti
     """Return all instances, one a row; with none, the three lines that start one."""
     at = now or datetime.now(UTC)
     running = [one for one in instances if one.state.bills and one.price_per_hour]
-    notes = ()
+    notes: tuple[str, ...] = ()
     if running:
         each_hour = sum(one.price_per_hour or 0.0 for one in running)
         count = f"{len(running)} instances" if len(running) > 1 else "It"

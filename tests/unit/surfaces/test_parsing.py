@@ -38,7 +38,6 @@ OFTEN = ["--disk", "--port", "--name", "--", "-f", "2h", "--json", "p2.xlarge"]
         ("launch p2.xlarge --budget five", BadValue, "dollars"),
         ("launch p2.xlarge --port 0", BadValue, "65535"),
         ("launch p2.xlarge --port 65536", BadValue, "65535"),
-        ("launch p2.xlarge --count 0", BadValue, "--count"),
         ("launch p2.xlarge --name 1st", BadName, "letter"),
         ("launch p2.xlarge --name ../../etc", BadName, "letter"),
         ("launch p2.xlarge --zone west", BadValue, "us-west-2a"),

@@ -44,7 +44,6 @@ def test_a_name_is_taken_or_refused(name):
         ("budget", 0.0),
         ("max_price", -0.1),
         ("cuda", "latest"),
-        ("count", 0),
     ],
 )
 def test_a_number_out_of_range_is_refused(option, value):
