@@ -88,7 +88,6 @@ def demo(options: argparse.Namespace, _rest: list[str]) -> int:
     awsgpu = str(tool("awsgpu"))
     say("This is SIMULATED: an AWS on this machine, nothing is billed.")
     run(awsgpu, "--demo", "launch", "p2.xlarge", "--yes", "--no-open")
-    run(awsgpu, "--demo", "status")
     stop = f"To end it:  {awsgpu} --demo terminate --yes  and  {awsgpu} demo down"
     if options.headless:
         say("The remote Jupyter stays up at the local address above; its token: " + awsgpu + " --demo token")
