@@ -52,6 +52,10 @@ class Ask:
         """Return the settings in force, and remember whether the AWS is the simulated one."""
         from jupyter_awsgpu import settings
 
+        if self.config is None:
+            from jupyter_awsgpu.surfaces.configuration import from_file
+
+            self.config = from_file()
         loaded = settings.load({**self.options, **more}, self.config)
         self.simulated = bool(loaded.demo)
         return loaded

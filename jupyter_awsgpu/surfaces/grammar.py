@@ -54,6 +54,7 @@ CHAPTERS: dict[str, tuple[Verb, ...]] = {
         Verb("start", "lifecycle", "Run a stopped instance again."),
         Verb("keep", "lifecycle", "Hold the idle stop off for a while."),
         Verb("image", "lifecycle", "Make an image of an instance."),
+        Verb("provision", "lifecycle", "Set an instance up again; what is right stays."),
         Verb("terminate", "lifecycle", "End an instance and delete its disk."),
     ),
     "Money and health": (

@@ -288,6 +288,16 @@ def keep(name: str | None = None, *, hours: float = 1.0, **where: Unpack[Where])
 
 
 @_quietly
+def provision(name: str | None = None, **where: Unpack[Where]) -> Instance:
+    """Run the set-up of an instance again; what is right stays."""
+    from jupyter_awsgpu.verbs.provision import provision as set_up
+
+    ask = _ask(where)
+    bench = ask.bench()
+    return _finished(ask, lambda: set_up(bench, name))
+
+
+@_quietly
 def image(
     name: str | None = None,
     *,

@@ -50,11 +50,18 @@ def quota(ask: Ask, *, instance_type: str, request: int | None, spot: bool) -> A
 
 
 @verb("images")
+@click.option("--delete", metavar="NAME", help="Remove one of your own, with its snapshots.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @pass_ask
-def images(ask: Ask) -> Any:
+def images(ask: Ask, *, delete: str | None, yes: bool) -> Any:
     """List the machine images a launch understands in the region, your own among them."""
     from jupyter_awsgpu.verbs.choosing import images as look
 
+    if delete is not None:
+        from jupyter_awsgpu.verbs.image import delete_image
+
+        bench = ask.bench()
+        return ask.consented(lambda agreed: delete_image(bench, delete, yes=agreed), yes=yes)
     return Images(look(ask.bench()), simulated=ask.simulated)
 
 

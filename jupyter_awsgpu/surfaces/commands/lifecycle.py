@@ -1,4 +1,4 @@
-"""`stop`, `start`, `keep`, `image`, `terminate`: pausing, holding, copying, ending."""
+"""`stop`, `start`, `keep`, `provision`, `image`, `terminate`: pausing, holding, mending, copying, ending."""
 
 from __future__ import annotations
 
@@ -60,6 +60,16 @@ def _whom_and_how_long(name: str | None, time: str | None, hours: float | None) 
     return whom, 1.0 if hours is None else hours
 
 
+@verb("provision")
+@click.argument("name", type=values.INSTANCE, required=False)
+@pass_ask
+def provision(ask: Ask, *, name: str | None) -> Any:
+    """Run the set-up of an instance again: what failed is tried again, what is right stays."""
+    from jupyter_awsgpu.verbs.provision import provision as set_up
+
+    return set_up(ask.bench(), name)
+
+
 @verb("image")
 @click.argument("name", type=values.INSTANCE, required=False)
 @click.option("--name", "image_name", type=values.NAME, help="The image's name.")
@@ -88,4 +98,11 @@ def terminate(ask: Ask, *, name: str | None, yes: bool) -> Any:
     return ask.consented(lambda agreed: end(bench, name, yes=agreed), yes=yes)
 
 
-COMMANDS = {"stop": stop, "start": start, "keep": keep, "image": image, "terminate": terminate}
+COMMANDS = {
+    "stop": stop,
+    "start": start,
+    "keep": keep,
+    "provision": provision,
+    "image": image,
+    "terminate": terminate,
+}

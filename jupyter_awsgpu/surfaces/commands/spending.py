@@ -24,9 +24,12 @@ KINDS = (
 
 
 @verb("cost")
+@click.option("--bill", is_flag=True, help="Ask AWS's own bill of the month; AWS takes $0.01 for the answer.")
 @pass_ask
-def cost(ask: Ask) -> Any:
+def cost(ask: Ask, *, bill: bool) -> Any:
     """Show what each instance has cost since its launch; a range where nobody looked."""
+    if bill:
+        return Costs(ask.bench().clouds.bill(), simulated=ask.simulated)
     from jupyter_awsgpu.verbs.cost import cost as add_up
 
     return Costs(add_up(ask.bench()), simulated=ask.simulated)
