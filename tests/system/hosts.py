@@ -216,7 +216,7 @@ class RealHost:
         """Wait for a condition; fail with the console's end."""
         deadline = time.monotonic() + timeout_s
         while True:
-            with contextlib.suppress(AssertionError, OSError, IndexError):
+            with contextlib.suppress(AssertionError, OSError, IndexError, subprocess.TimeoutExpired):
                 if condition():
                     return
             if time.monotonic() > deadline:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -71,8 +72,6 @@ def test_a_power_cut_at_every_step_ends_in_the_same_state(machine: Callable[...,
     cut_at = []
     for step in STEPS:
         one.real.until(lambda step=step: _reached(one, step), 240, f"{step} was not reached")
-        if _phase(one) == "ready":
-            break
         one.real.cut_power()
         cut_at.append(step)
         one.real.start()
@@ -106,8 +105,6 @@ def test_vendors_faults_are_waited_for_or_said_in_a_sentence(machine: Callable[.
     failed = next(step for step in _report(one)["steps"] if step["phase"] == "failed")
     assert "published checksum" in failed["log"]
     good = (vendor.folder / "Miniforge3.sh").read_bytes()
-    import hashlib
-
     (vendor.folder / "Miniforge3.sh.sha256").write_text(hashlib.sha256(good).hexdigest())
     with one.connect() as host:
         guest.provision(host)
@@ -115,7 +112,7 @@ def test_vendors_faults_are_waited_for_or_said_in_a_sentence(machine: Callable[.
 
 
 def _report(one: Any) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(one.real.run("awsgpu-guest", "status", "--json"))
+    found: dict[str, Any] = json.loads(one.real.run("awsgpu-guest", "status", "--json", timeout_s=20))
     return found
 
 
