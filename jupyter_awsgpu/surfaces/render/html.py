@@ -32,7 +32,7 @@ def draw(sheet: Sheet) -> str:
 
 def block(inner: str) -> str:
     """Wrap finished HTML with the style it needs; each output stands alone."""
-    return f'{STYLE}<div class="awsgpu">{inner}</div>'
+    return f'{STYLE}<div class="awsgpu mathjax_ignore">{inner}</div>'
 
 
 def link(address: str, label: str = "") -> str:

@@ -17,11 +17,11 @@ padding:4px 0;max-width:1180px;overflow-x:auto}
 padding:1px 8px;border-radius:9px}
 .awsgpu table{border-collapse:collapse;border:0;margin:0;font-size:13px;color:inherit;background:transparent}
 .awsgpu thead{border:0}
-.awsgpu thead th{text-align:left;font-weight:500;color:var(--g-soft);font-size:11.5px;padding:3px 10px 3px 8px;
+.awsgpu thead th{text-align:left!important;font-weight:500;color:var(--g-soft);font-size:11.5px;padding:3px 10px 3px 8px;
 border:0;border-bottom:1px solid var(--g-line);white-space:nowrap;background:transparent}
 .awsgpu tbody tr,.awsgpu tbody tr:nth-child(even){background:transparent}
 .awsgpu tbody tr:hover{background:var(--g-shade)}
-.awsgpu tbody td{text-align:left;padding:5px 10px 5px 8px;border:0;border-bottom:1px solid var(--g-line);
+.awsgpu tbody td{text-align:left!important;padding:5px 10px 5px 8px;border:0;border-bottom:1px solid var(--g-line);
 vertical-align:top;white-space:nowrap;color:inherit}
 .awsgpu tbody tr:last-child td{border-bottom:0}
 .awsgpu .awsgpu-right{text-align:right!important;font-variant-numeric:tabular-nums}
@@ -46,7 +46,7 @@ background:var(--g-face);min-width:420px}
 .awsgpu .awsgpu-card tbody tr:hover{background:transparent}
 .awsgpu .awsgpu-card td:first-child{color:var(--g-soft)}
 .awsgpu table.awsgpu-steps tbody td{padding:2px 14px 2px 0;border:0}
-.awsgpu .awsgpu-steps td:first-child{width:1.2em;text-align:center}
+.awsgpu .awsgpu-steps td:first-child{width:1.2em;text-align:center!important}
 .awsgpu .awsgpu-head{color:var(--g-soft);margin-bottom:5px}
 .awsgpu details summary{cursor:pointer;color:var(--g-soft)}
 .awsgpu .awsgpu-spin{display:inline-block;width:9px;height:9px;border:2px solid var(--g-line);
