@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from playwright.sync_api import TimeoutError  # noqa: A004 - Playwright names it so
+
 TAB = '.jp-SideBar .lm-TabBar-tab[data-id="awsgpu-panel"]'
 LAUNCH = re.compile(r"^Launch · \$")
 
@@ -57,4 +59,7 @@ class Sidebar:
 
     def wait_for_button(self, label, name="gpu", *, timeout_s=90):
         """Wait until the card offers an action: the state it fits has come."""
-        self.card(name).get_by_role("button", name=label, exact=True).wait_for(timeout=timeout_s * 1000)
+        try:
+            self.card(name).get_by_role("button", name=label, exact=True).wait_for(timeout=timeout_s * 1000)
+        except TimeoutError as exc:
+            raise AssertionError(f"no button {label!r}; the panel reads:\n{self.panel.inner_text()}") from exc

@@ -33,7 +33,8 @@ def keep(tmp_path, request):
 
     def take(page, state):
         page.wait_for_timeout(300)  # let a transition end: nothing hangs on it
-        page.screenshot(path=str(folder / f"panel-{state}-{look}.png"))
+        half = {"x": 0, "y": 0, "width": 640, "height": 980}
+        page.screenshot(path=str(folder / f"panel-{state}-{look}.png"), clip=half)
 
     return take
 
