@@ -32,12 +32,12 @@ class Look:
 def sample(before: dict, every: float) -> tuple:
     """Return (idle.Sample, plain look) for now, given the plain look of the tick before (or nothing)."""
     look = take()
-    seconds = max(1e-3, look.at - before["at"]) if before else 0
-    paused = not before or before["at"] > look.at or seconds > LATE_FACTOR * every + 60
-    paused = paused or abs(look.slept - before.get("slept", 0)) > 1
-    cores, worker, read, written = (
-        rates(before.get("counts", {}), look.counts, seconds) if not paused else (0, "", 0, 0)
-    )
+    seconds = max(1e-3, look.at - before["at"]) if before else 0.0
+    paused = bool(before) and (before["at"] > look.at or seconds > LATE_FACTOR * every + 60)
+    paused = paused or (bool(before) and abs(look.slept - before.get("slept", 0)) > 1)
+    cores, worker, read, written = 0.0, "", 0.0, 0.0
+    if before and not paused:
+        cores, worker, read, written = rates(before["counts"], look.counts, seconds)
     executing = kernels_executing()
     gpu = 0.0 if executing else gpu_percent()
     return idle.Sample(look.at, executing, gpu, cores, worker, read, written, paused), look.plain()

@@ -103,6 +103,20 @@ def test_the_plain_shutdown_fires_with_everything_of_ours_gone(machine: Callable
     assert one.real.wait_until_off(100) == "off"
 
 
+def test_an_idle_machine_stops_itself_with_the_laptop_gone(machine: Callable[..., Any]) -> None:
+    """One minute of idleness allowed: it goes off within a tick of its deadline, nobody connected."""
+    one = machine(config=GuestConfig("gpu", LAUNCH, "ubuntu", idle_stop_minutes=1, max_hours=None))
+    with one.connect() as host:
+        guest.follow_progress(host, lambda step: None)
+    assert one.real.wait_until_off(240) == "off"
+
+
+def test_a_machine_nobody_comes_to_ends_by_itself(machine: Callable[..., Any]) -> None:
+    """The laptop died after RunInstances: the seed's own guard is the idle stop."""
+    one = machine(config=GuestConfig("gpu", LAUNCH, "ubuntu", idle_stop_minutes=1, max_hours=None))
+    assert one.real.wait_until_off(150) == "off"
+
+
 def _new_server(host: Any, old: int | None) -> bool:
     done = host.run(["awsgpu-guest", "jupyter", "--json"], sudo=True, check=False)
     return done.status == 0 and json.loads(done.stdout)["pid"] != old
