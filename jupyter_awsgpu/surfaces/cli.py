@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 from typing import TYPE_CHECKING, Any, TextIO
@@ -84,6 +83,8 @@ def _show(value: Any, ask: Ask) -> int:
     if isinstance(value, Lines):
         return _lines(value, ask)
     if ask.json or isinstance(value, Document):
+        import json
+
         from jupyter_awsgpu.surfaces.documents import document_of
 
         _write(json.dumps(document_of(value), indent=2, ensure_ascii=not _speaks_unicode()))
@@ -103,6 +104,8 @@ def _show(value: Any, ask: Ask) -> int:
 
 
 def _lines(value: Any, ask: Ask) -> int:
+    import json
+
     from jupyter_awsgpu.surfaces.render.text import plain
 
     try:
@@ -154,6 +157,8 @@ def _refuse(error: AwsGpuError, ask: Ask) -> int:
 
         traceback.print_exception(error, file=sys.stderr)
     if ask.json:
+        import json
+
         from jupyter_awsgpu.surfaces.documents import refusal
 
         _write(json.dumps(refusal(error, ask.begin), ensure_ascii=not _speaks_unicode(sys.stderr)), sys.stderr)

@@ -7,10 +7,8 @@ command returns a value, and the surface that asked draws it.
 from __future__ import annotations
 
 import os
-import shlex
-from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -22,8 +20,7 @@ if TYPE_CHECKING:
     from jupyter_awsgpu.surfaces.ask import Ask
 
 
-@dataclass(frozen=True, slots=True)
-class Verb:
+class Verb(NamedTuple):
     """A verb as help and completion need it; its command lives in `commands/<module>.py`."""
 
     name: str
@@ -186,6 +183,8 @@ def split(line: str) -> list[str]:
     >>> split("launch p2.xlarge --key 'my key.pem'")
     ['launch', 'p2.xlarge', '--key', 'my key.pem']
     """
+    import shlex
+
     lexer = shlex.shlex(line, posix=True, punctuation_chars=False)
     lexer.whitespace_split = True
     lexer.commenters = ""
@@ -243,6 +242,8 @@ def _speak(ask: Ask) -> None:
 
 
 def _line(ask: Ask) -> str:
+    import shlex
+
     return " ".join(["awsgpu", *map(shlex.quote, ask.arguments)])
 
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 NEVER = 0
 """How a setting says «no limit», and how `none` on the command line reaches it."""
 
-_AMOUNT = re.compile(r"(\d+(?:\.\d+)?)\s*([a-z]*)")
+_AMOUNT = r"(\d+(?:\.\d+)?)\s*([a-z]*)"
 _MINUTES = {"": 1.0, "m": 1.0, "min": 1.0, "h": 60.0, "d": 1440.0}
 _HOURS = {"": 1.0, "m": 1 / 60, "min": 1 / 60, "h": 1.0, "d": 24.0}
 _GIGABYTES = {"": 1, "g": 1, "gb": 1, "gib": 1, "t": 1024, "tb": 1024, "tib": 1024}
@@ -94,7 +94,7 @@ class _Amount(_Kind):
         """Read e.g. `60m`, `2h`, `$5`, `40GB` or `none`."""
         if self._none and text.lower() in ("none", "never", "0"):
             return NEVER
-        match = _AMOUNT.fullmatch(text.lower().lstrip("$"))
+        match = re.fullmatch(_AMOUNT, text.lower().lstrip("$"))
         if match is None or match[2] not in self._units:
             return None
         amount = float(match[1]) * self._units[match[2]]
@@ -109,11 +109,11 @@ class _Pattern(_Kind):
     def __init__(self, name: str, pattern: str, expected: str) -> None:
         self.name = name
         self.expected = expected
-        self._pattern = re.compile(pattern)
+        self._pattern = pattern
 
     def read(self, text: str) -> str | None:
         """Return the word if its form is right."""
-        return text if self._pattern.fullmatch(text) else None
+        return text if re.fullmatch(self._pattern, text) else None
 
 
 class _Name(_Pattern):

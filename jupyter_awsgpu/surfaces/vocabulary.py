@@ -5,7 +5,6 @@ Cheap and offline, for completion and for «did you mean»; never an authority o
 
 from __future__ import annotations
 
-import json
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +19,7 @@ _seen: set[str] = set()
 
 @cache
 def _catalogue(name: str) -> dict[str, Any]:
+    import json
     from importlib.resources import files
 
     path = files("jupyter_awsgpu").joinpath("cloud", "data", f"{name}.json")
@@ -51,6 +51,8 @@ def instance_names() -> tuple[str, ...]:
 
 
 def _journalled() -> set[str]:
+    import json
+
     from jupyter_awsgpu import settings
     from jupyter_awsgpu.errors import AwsGpuError
 
