@@ -20,10 +20,10 @@ def main(arguments: list[str] | None = None) -> int:
     except ImportError as exc:
         sys.stderr.write(f"ExtraMissing: {exc.name}\n")
         return 3
-    from jupyter_awsgpu.demo.server import prepare, serve
+    from jupyter_awsgpu.demo.server import choose_fleet, prepare, serve
 
     prepare(asked.state)
-    return serve(asked.state.resolve(), hosts=not asked.no_hosts)
+    return serve(asked.state.resolve(), choose_fleet(hosts=not asked.no_hosts))
 
 
 if __name__ == "__main__":

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def serve(state_dir: Path, *, hosts: bool = True) -> int:
-    """Run until told to end; return the exit status. With `hosts` False instances have no host behind them."""
+def serve(state_dir: Path, fleet: Fleet) -> int:
+    """Run until told to end, with `fleet` standing for the instances; return the exit status."""
     from jupyter_awsgpu.demo.aws.app import build
     from jupyter_awsgpu.demo.aws.machines import machines
     from jupyter_awsgpu.demo.aws.world import World
@@ -39,7 +39,7 @@ def serve(state_dir: Path, *, hosts: bool = True) -> int:
     ended = threading.Event()
     world = World(
         state_dir=state_dir,
-        fleet=_fleet(hosts),
+        fleet=fleet,
         access_key_id="AKIADEMO" + secrets.token_hex(6).upper(),
         secret_access_key="SIMULATED/" + secrets.token_urlsafe(24),
     )
@@ -53,7 +53,8 @@ def serve(state_dir: Path, *, hosts: bool = True) -> int:
     return 0
 
 
-def _fleet(hosts: bool) -> Fleet:
+def choose_fleet(*, hosts: bool = True) -> Fleet:
+    """Return the demo's own hosts, or with `hosts` False a fleet that boots nothing."""
     if not hosts:
         from jupyter_awsgpu.demo.aws.no_hosts import NoHosts
 

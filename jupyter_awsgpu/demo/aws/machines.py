@@ -102,7 +102,7 @@ class Machines:
                 self._world.later(0, lambda: self._failed(machine, epoch))
                 return
             left = self._world.settings.pending_s - (time.monotonic() - begun)
-            self._world.later(max(0.0, left), lambda: self._running(machine, epoch, spec.address, place.port))
+            self._world.later(max(0.0, left), lambda: self._running(machine, epoch, place.address, place.port))
 
         threading.Thread(target=boot, name=f"boot {machine.id}", daemon=True).start()
 
