@@ -19,6 +19,7 @@ export function verbs(trans: TranslationBundle): IVerb[] {
     { verb: 'stop', label: trans.__('Stop') },
     { verb: 'start', label: trans.__('Start') },
     { verb: 'image', label: trans.__('Make an Image') },
+    { verb: 'provision', label: trans.__('Set Up Again') },
     { verb: 'terminate', label: trans.__('Terminate…') },
     { verb: 'logs', label: trans.__('Show the Log') },
     { verb: 'ssh', label: trans.__('Show the SSH Command') },

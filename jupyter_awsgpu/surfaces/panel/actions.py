@@ -44,6 +44,8 @@ def actions_for(instance: Instance, tr: Callable[[str], str] = str, *, busy: boo
     connected = instance.tunnel is not None and instance.tunnel.phase == "up"
     verb, label = ("open", "Open Jupyter") if connected else ("connect", "Connect")
     leave = (Action("disconnect", "Disconnect", name),) if instance.tunnel is not None else ()
+    if instance.guest is not None and instance.guest.phase == "failed":
+        verb, label = "provision", "Set up again"
     way = Action(verb, label, name, main=True)
     return (way, _stop(instance, tr), *leave, _image(instance, tr), _terminate(instance, tr))
 

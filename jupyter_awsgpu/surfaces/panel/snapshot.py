@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 SHOWN_AFTER_END_S = 20.0
 """How long an operation that ended well stays on its card."""
 
+STANDS_S = 3600.0
+"""How long a failure stays there, unless another operation takes its place."""
+
 
 @dataclass(frozen=True, slots=True)
 class GpuUse:
@@ -47,7 +50,8 @@ class Snapshot:
         if latest is None or not latest.events:
             return None
         ended = self.at - latest.events[-1].at
-        return None if latest.outcome == "done" and ended > SHOWN_AFTER_END_S else latest
+        kept = {"running": float("inf"), "done": SHOWN_AFTER_END_S}.get(latest.outcome, STANDS_S)
+        return latest if ended <= kept else None
 
     def newcomers(self) -> tuple[OperationSummary, ...]:
         """Return the newest operation of each name that AWS shows no instance of, if it is of interest.

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
     from jupyter_awsgpu.surfaces.panel.snapshot import Snapshot
     from jupyter_awsgpu.surfaces.panel.watcher import Watcher
 
-CHANGING = ("launch", "connect", "disconnect", "open", "keep", "stop", "start", "image", "terminate")
+CHANGING = (
+    *("launch", "connect", "disconnect", "open", "keep", "stop", "start", "image", "terminate"),
+    "provision",
+)
 """Verbs that run as jobs; every other one is a question whose answer is shown."""
 
 NEEDS_TYPE = ("plan", "regions", "quota")

@@ -11,6 +11,7 @@ from jupyter_awsgpu.surfaces.panel.actions import actions_for, keep_action
         ({"phase": "up"}, ["open", "stop", "disconnect", "image", "terminate"]),
         ({}, ["connect", "stop", "image", "terminate"]),
         ({"phase": "gave-up"}, ["connect", "stop", "disconnect", "image", "terminate"]),
+        ({"phase": "up", "says": {"phase": "failed"}}, ["provision", "stop", "disconnect", "image", "terminate"]),
         ({"state": "stopped"}, ["start", "image", "terminate"]),
         ({"state": "stopping"}, ["terminate"]),
         ({"state": "shutting-down"}, []),
