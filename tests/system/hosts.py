@@ -159,12 +159,14 @@ class RealHost:
     def cut_power(self) -> None:
         """Kill everything at once, as a failing power supply does."""
         self._stopping = True
-        with contextlib.suppress(ProcessLookupError):
-            for pid in self._inside():
-                os.kill(pid, signal.SIGKILL)
-        if self._process:
-            self._process.kill()
-        self._down.wait(20)
+        deadline = time.monotonic() + 30
+        while self._watcher and not self._down.is_set() and time.monotonic() < deadline:
+            with contextlib.suppress(OSError):
+                for pid in self._inside():
+                    os.kill(pid, signal.SIGKILL)
+            if self._process:
+                self._process.kill()  # it may just be another one: a reboot was under way
+            self._down.wait(0.1)
         self._stopping = False
 
     def destroy(self) -> None:

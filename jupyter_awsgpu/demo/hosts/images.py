@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from jupyter_awsgpu.demo.hosts.spec import HostSpec
 
 SHIMS = Path(__file__).parent / "shims"
+STAND_INS = Path(__file__).parents[1] / "stand_ins"
 _TOOLS = {
     "sudo": ("bin/sudo",),
     "power": ("sbin/shutdown", "sbin/poweroff", "sbin/halt", "sbin/reboot"),
@@ -62,6 +63,18 @@ def install(accounts: Accounts, spec: HostSpec) -> None:
         write_tool(accounts, "nvidia-smi", "usr/local/bin/nvidia-smi")
     if prefix := interpreter_prefix(spec):
         _install_interpreter(accounts, prefix)
+    else:
+        _offer_miniforge(accounts)
+
+
+def _offer_miniforge(accounts: Accounts) -> None:
+    """Lay the stand-in for Miniforge's installer where a plain image's own list of mirrors leads to it."""
+    installer = accounts.ground.path("usr/local/share/miniforge-stand-in.sh")
+    installer.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(STAND_INS / "miniforge.sh", installer)
+    mirrors = accounts.ground.path("etc/awsgpu/mirror.json")
+    mirrors.parent.mkdir(parents=True, exist_ok=True)
+    mirrors.write_text(json.dumps({"miniforge": installer.as_uri()}) + "\n")
 
 
 def write_tool(accounts: Accounts, name: str, place: str) -> None:
