@@ -21,7 +21,7 @@ from jupyter_awsgpu.host import generate_host_key
 from jupyter_awsgpu.model import InstanceState
 from jupyter_awsgpu.records import JournalEntry
 from jupyter_awsgpu.remote.user_data import GuestConfig, user_data
-from jupyter_awsgpu.verbs.access import ensure_access, resource_tags
+from jupyter_awsgpu.verbs.access import ensure_access, look_ahead, resource_tags
 from jupyter_awsgpu.verbs.arrival import Way, arrive
 from jupyter_awsgpu.verbs.attempts import attempt_launch, finish_unanswered
 from jupyter_awsgpu.verbs.choice import Choice, decide, require_consent, require_paid_plan
@@ -103,10 +103,11 @@ class _Launch:
 
     def _ask(self) -> tuple[_Known, Choice | AwsGpuError]:
         with self.operation.step("account", "Asking AWS who we are and what exists") as step:
-            with concurrently(4) as pool:
+            with concurrently(5) as pool:
                 identity = pool.submit(self.bench.clouds.identity)
                 existing = pool.submit(self._named)
                 pool.submit(self.bench.clouds.account_plan)
+                pool.submit(look_ahead, self.bench, self.wishes)
                 choice = pool.submit(_decided, self.bench, self.wishes)
                 known = _Known(identity.result(), ())
                 mine = tuple(one for one in existing.result() if one.owner == known.identity.owner)
