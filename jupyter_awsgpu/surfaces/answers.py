@@ -168,9 +168,10 @@ class SshCommand:
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Lines to print as they come."""
+    """Lines to print as they come; `endless` where they go on until interrupted."""
 
     lines: Iterator[str]
+    endless: bool = False
 
 
 @dataclass(frozen=True, slots=True)

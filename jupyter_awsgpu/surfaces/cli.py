@@ -108,6 +108,9 @@ def _lines(value: Any, ask: Ask) -> int:
 
     from jupyter_awsgpu.surfaces.render.text import plain
 
+    if ask.json and not value.endless:
+        _write(json.dumps(list(value.lines), indent=2, ensure_ascii=not _speaks_unicode()))
+        return 0
     try:
         for line in value.lines:
             _write(json.dumps({"line": line}) if ask.json else plain(line.rstrip("\n").replace("\t", "    ")))

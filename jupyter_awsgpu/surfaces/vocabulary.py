@@ -57,8 +57,9 @@ def _journalled() -> set[str]:
     from jupyter_awsgpu.errors import AwsGpuError
 
     try:
-        folder = settings.load().data_folder / "journal"
-        documents = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(folder.glob("*.json"))[-50:]]
+        data = settings.load().data_folder
+        paths = [*(data / "journal").glob("*.json"), *(data / "demo" / "journal").glob("*.json")]
+        documents = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(paths)[-50:]]
     except (OSError, ValueError, AwsGpuError):
         return set()
     return {str(one["name"]) for one in documents if isinstance(one, dict) and "name" in one and not one.get("ended")}

@@ -49,7 +49,7 @@ def logs(ask: Ask, *, name: str | None, source: str, follow: bool) -> Any:
     """Print what the instance, its Jupyter, the tunnel or this machine's verbs said."""
     from jupyter_awsgpu.verbs.logs import logs as read
 
-    return Lines(read(ask.bench(), name, source=source, follow=follow))
+    return Lines(read(ask.bench(), name, source=source, follow=follow), endless=follow)
 
 
 @verb("doctor")

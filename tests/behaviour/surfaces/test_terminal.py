@@ -201,3 +201,10 @@ def test_detach_returns_at_once_and_the_launch_goes_on(awsgpu: Terminal) -> None
     else:
         pytest.fail(awsgpu("logs", "apart", "--source", "operations").out)
     assert awsgpu("terminate", "apart", "--yes").status == 0
+
+
+def test_logs_as_json_are_one_document(awsgpu: Terminal, launched: dict[str, Any]) -> None:
+    """A list of lines, for a program to read."""
+    lines = awsgpu("logs", launched["name"], "--json").document
+    assert lines
+    assert all(isinstance(line, str) for line in lines)
