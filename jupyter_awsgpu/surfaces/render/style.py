@@ -17,9 +17,8 @@ padding:4px 0;max-width:1180px;overflow-x:auto}
 padding:1px 8px;border-radius:9px}
 .awsgpu table{border-collapse:collapse;border:0;margin:0;font-size:13px;color:inherit;background:transparent}
 .awsgpu thead{border:0}
-.awsgpu thead th{text-align:left!important;font-weight:500;color:var(--g-soft);font-size:11.5px;padding:3px 10px 3px 8px;
-
-border:0;border-bottom:1px solid var(--g-line);white-space:nowrap;background:transparent}
+.awsgpu thead th{text-align:left!important;font-weight:500;color:var(--g-soft);font-size:11.5px;
+padding:3px 10px 3px 8px;border:0;border-bottom:1px solid var(--g-line);white-space:nowrap;background:transparent}
 .awsgpu tbody tr,.awsgpu tbody tr:nth-child(even){background:transparent}
 .awsgpu tbody tr:hover{background:var(--g-shade)}
 .awsgpu tbody td{text-align:left!important;padding:5px 10px 5px 8px;border:0;border-bottom:1px solid var(--g-line);
