@@ -23,7 +23,7 @@ from jupyter_awsgpu.records import JournalEntry
 from jupyter_awsgpu.remote.user_data import GuestConfig, user_data
 from jupyter_awsgpu.verbs.access import ensure_access, look_ahead, resource_tags
 from jupyter_awsgpu.verbs.arrival import Way, arrive
-from jupyter_awsgpu.verbs.attempts import attempt_launch, finish_unanswered
+from jupyter_awsgpu.verbs.attempts import attempt_launch, finish_unanswered, note_found
 from jupyter_awsgpu.verbs.choice import Choice, decide, require_consent, require_paid_plan
 from jupyter_awsgpu.verbs.choosing import regions
 from jupyter_awsgpu.verbs.concurrently import concurrently
@@ -127,6 +127,7 @@ class _Launch:
         return tuple(found)
 
     def _continue(self, instance: Instance) -> Instance:
+        note_found(self.bench, instance)
         self._require_same_wishes(instance)
         if instance.state in (InstanceState.STOPPED, InstanceState.STOPPING):
             from jupyter_awsgpu.verbs.start import start_instance
