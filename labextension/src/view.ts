@@ -18,7 +18,7 @@ export class PanelView extends Panel {
     private readonly panelKernel: IPanelKernel,
     private readonly rendermime: IRenderMimeRegistry,
     private readonly trans: TranslationBundle,
-    private readonly language: string
+    private readonly language: () => string
   ) {
     super();
     this.addClass('awsgpu-Sidebar');
@@ -60,7 +60,7 @@ export class PanelView extends Panel {
     try {
       this.manager?.dispose();
       this.manager = await makeManager(kernel, this.rendermime); // before there are widgets to hear of
-      const answer = await ask(kernel, `${SHOW}(${JSON.stringify(this.language)})`);
+      const answer = await ask(kernel, `${SHOW}(${JSON.stringify(this.language())})`);
       if (answer.error !== null) {
         this.refuse(answer.error);
         return;

@@ -47,7 +47,7 @@ font-size:12px;background:none}
 .awsgpu-panel .awsgpu-progress td{padding:1px 6px 1px 0;border:0;vertical-align:top;text-align:left;
 overflow-wrap:anywhere;white-space:normal}
 .awsgpu-panel .awsgpu-progress .awsgpu-took{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
-.awsgpu-panel .awsgpu-progress td.awsgpu-mark{width:18px}.awsgpu-panel .awsgpu-progress td.awsgpu-took{width:62px}
+.awsgpu-panel .awsgpu-progress td.awsgpu-mark{width:18px}.awsgpu-panel .awsgpu-progress td.awsgpu-took{width:50px}
 .awsgpu-panel .awsgpu-progress .awsgpu-line td{white-space:nowrap;overflow:hidden;text-overflow:ellipsis}
 .awsgpu-panel .awsgpu-bar{display:block;width:100%;max-width:180px;height:6px;border-radius:3px;
 background:rgba(127,127,127,.25);overflow:hidden}

@@ -1,7 +1,8 @@
 /** Provides the hidden kernel to the other plugins; starts it early if the settings say so. */
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { ISettingRegistry } from '@jupyterlab/settingregistry';
-import { ITranslator, nullTranslator } from '@jupyterlab/translation';
+import { ITranslator } from '@jupyterlab/translation';
+import { languageOf } from '../language';
 import { PanelKernel } from '../panelkernel';
 import { IPanelKernel, SETTINGS_ID } from '../tokens';
 
@@ -20,8 +21,7 @@ export const kernel: JupyterFrontEndPlugin<IPanelKernel> = {
     translator: ITranslator | null
   ): IPanelKernel => {
     let kernelName = '';
-    const language = (): string => (translator ?? nullTranslator).languageCode;
-    const panelKernel = new PanelKernel(app.serviceManager, () => kernelName, language);
+    const panelKernel = new PanelKernel(app.serviceManager, () => kernelName, () => languageOf(translator));
     void registry?.load(SETTINGS_ID).then(async settings => {
       const name = settings.get('kernelName').composite;
       kernelName = typeof name === 'string' ? name : '';

@@ -4,6 +4,7 @@ import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/applica
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
 import { gpuIcon } from '../icon';
+import { languageOf } from '../language';
 import { DOMAIN, IPanelKernel, OPEN_COMMAND, PANEL_ID } from '../tokens';
 import { PanelView } from '../view';
 
@@ -22,9 +23,8 @@ export const panel: JupyterFrontEndPlugin<void> = {
     restorer: ILayoutRestorer | null,
     translator: ITranslator | null
   ): void => {
-    const spoken = translator ?? nullTranslator;
-    const trans = spoken.load(DOMAIN);
-    const view = new PanelView(panelKernel, rendermime, trans, spoken.languageCode);
+    const trans = (translator ?? nullTranslator).load(DOMAIN);
+    const view = new PanelView(panelKernel, rendermime, trans, () => languageOf(translator));
     view.id = PANEL_ID;
     view.title.icon = gpuIcon;
     view.title.caption = trans.__('AWS GPU');
