@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from aws_clients import QUICK, Aws
 
 from jupyter_awsgpu.demo import client
+from tests.behaviour.demo.aws_clients import QUICK, Aws
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

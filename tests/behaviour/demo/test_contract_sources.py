@@ -6,7 +6,8 @@ import importlib
 import inspect
 
 import pytest
-from aws_contract import UNCONFIRMED
+
+from tests.behaviour.demo.aws_contract import UNCONFIRMED
 
 MODULES = (
     "test_launch_contract",

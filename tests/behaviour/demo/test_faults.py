@@ -7,13 +7,13 @@ from typing import Any
 
 import boto3
 import pytest
-from aws_clients import Aws, refusal
-from aws_contract import ERRORS, UNCONFIRMED, contract
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from jupyter_awsgpu.demo import client
 from jupyter_awsgpu.errors import DemoFailed
+from tests.behaviour.demo.aws_clients import Aws, refusal
+from tests.behaviour.demo.aws_contract import ERRORS, UNCONFIRMED, contract
 
 QUOTA = {"ServiceCode": "ec2", "QuotaCode": "L-417A185B"}
 
@@ -31,7 +31,7 @@ QUOTA = {"ServiceCode": "ec2", "QuotaCode": "L-417A185B"}
         ("scheduler", "list_schedules", "ListSchedules", {}, "ThrottlingException", 429),
     ],
 )
-def test_a_fault_reaches_boto3_in_each_protocol(  # noqa: PLR0917 - one case a row
+def test_a_fault_reaches_boto3_in_each_protocol(
     aws: Aws, service: str, method: str, operation: str, params: dict[str, Any], code: str, status: int
 ) -> None:
     """EC2, query, JSON and REST-JSON clients all read the injected code and status; the next call is served."""

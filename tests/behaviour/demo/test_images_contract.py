@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from aws_clients import UBUNTU, Aws, refusal
-from aws_contract import API, EBS, ERRORS, UNCONFIRMED, contract
+
+from tests.behaviour.demo.aws_clients import UBUNTU, Aws, refusal
+from tests.behaviour.demo.aws_contract import API, EBS, ERRORS, UNCONFIRMED, contract
 
 DLAMI = "/aws/service/deeplearning/ami/x86_64"
 CANONICAL_DOC = "https://documentation.ubuntu.com/aws/en/latest/aws-how-to/instances/find-ubuntu-images/"
@@ -160,9 +161,7 @@ def test_a_snapshot_keeps_the_size_it_was_made_at(aws: Aws) -> None:
         ("g5.xlarge", 4, "A10G", 1, 22888),
     ],
 )
-def test_gpu_types_are_described(  # noqa: PLR0917 - one case a row
-    aws: Aws, itype: str, vcpus: int, gpu: str, count: int, memory: int
-) -> None:
+def test_gpu_types_are_described(aws: Aws, itype: str, vcpus: int, gpu: str, count: int, memory: int) -> None:
     """VCPUs and GPUs of a type, those of the tutorial's day among them."""
     (one,) = aws("ec2").describe_instance_types(InstanceTypes=[itype])["InstanceTypes"]
     (device,) = one["GpuInfo"]["Gpus"]

@@ -6,8 +6,9 @@ import base64
 from typing import Any
 
 import pytest
-from aws_clients import Aws, refusal
-from aws_contract import API, ERRORS, GUIDE, UNCONFIRMED, contract
+
+from tests.behaviour.demo.aws_clients import Aws, refusal
+from tests.behaviour.demo.aws_contract import API, ERRORS, GUIDE, UNCONFIRMED, contract
 
 SMALL_DISK = [{"DeviceName": "/dev/sda1", "Ebs": {"VolumeSize": 4}}]
 LONG = "x" * 16385

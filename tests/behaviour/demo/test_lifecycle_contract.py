@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from aws_clients import Aws, eventually, refusal
-from aws_contract import API, ERRORS, GUIDE, UNCONFIRMED, contract
+
+from tests.behaviour.demo.aws_clients import Aws, eventually, refusal
+from tests.behaviour.demo.aws_contract import API, ERRORS, GUIDE, UNCONFIRMED, contract
 
 LIFECYCLE = GUIDE + "ec2-instance-lifecycle.html"
 

@@ -6,8 +6,9 @@ import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from aws_clients import Aws, eventually, refusal
-from aws_contract import API, ERRORS, QUOTAS, UNCONFIRMED, contract
+
+from tests.behaviour.demo.aws_clients import Aws, eventually, refusal
+from tests.behaviour.demo.aws_contract import API, ERRORS, QUOTAS, UNCONFIRMED, contract
 
 P, G = "L-417A185B", "L-DB2E81BA"
 PRICING = "https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_pricing_GetProducts.html"

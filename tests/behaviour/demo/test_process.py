@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 import psutil
 import pytest
-from aws_clients import eventually
 
 from jupyter_awsgpu.demo import client
 from jupyter_awsgpu.errors import DemoFailed, ExtraMissing
+from tests.behaviour.demo.aws_clients import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from aws_clients import Aws, eventually, refusal
-from aws_contract import API, EBS, ERRORS, UNCONFIRMED, contract
+from tests.behaviour.demo.aws_clients import Aws, eventually, refusal
+from tests.behaviour.demo.aws_contract import API, EBS, ERRORS, UNCONFIRMED, contract
 
 ED25519 = b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ5vDW4MYxDk7MtSTBT1mUJ0MVvBGcYQfXTJx1PgvGEh me"
 SSH = [

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import paramiko
 import psutil
 import pytest
-from aws_clients import Aws, eventually
 
 from jupyter_awsgpu.demo import client
+from tests.behaviour.demo.aws_clients import Aws, eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,9 +7,9 @@ import queue
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hosts_yard import KEY, Yard
 
 from jupyter_awsgpu.demo.hosts import HostFleet, isolation
+from tests.behaviour.hosts.hosts_yard import KEY, Yard
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,7 +7,8 @@ import gzip
 
 import asyncssh
 import yaml
-from hosts_yard import PUBLIC, Yard
+
+from tests.behaviour.hosts.hosts_yard import PUBLIC, Yard
 
 
 def _config(**keys: object) -> bytes:

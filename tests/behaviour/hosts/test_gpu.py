@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from hosts_yard import Yard
+    from tests.behaviour.hosts.hosts_yard import Yard
 
 _DLAMI = {"kind": "dlami", "driver": "470.256.02", "historical": True}
 _QUERY = "nvidia-smi --query-gpu=name,driver_version,memory.total,utilization.gpu --format=csv,noheader"

@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING
 
 import paramiko
 import pytest
-from hosts_yard import PUBLIC, answer, openssh
+
+from tests.behaviour.hosts.hosts_yard import PUBLIC, answer, openssh
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from hosts_yard import Yard
+    from tests.behaviour.hosts.hosts_yard import Yard
 
 
 def test_default_user_logs_in_by_key_alone(yard: Yard) -> None:

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import psutil
 import pytest
-from hosts_yard import PUBLIC, Yard, refuses
 
 from jupyter_awsgpu.demo.hosts import isolation
+from tests.behaviour.hosts.hosts_yard import PUBLIC, Yard, refuses
 
 
 def test_stop_keeps_the_home_and_cuts_connections(yard: Yard) -> None:

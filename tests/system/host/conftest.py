@@ -5,11 +5,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from private_sshd import LAUNCH, SSHD, PrivateSshd
 
 from jupyter_awsgpu.host import Hosts
 from jupyter_awsgpu.model import Endpoint
 from jupyter_awsgpu.records import KeyStore, Pins
+from tests.system.host.private_sshd import LAUNCH, SSHD, PrivateSshd
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import time
 from dataclasses import replace
 
 import pytest
-from private_sshd import LAUNCH
 
 from jupyter_awsgpu.errors import (
     HostKeyUnknown,
@@ -20,6 +19,7 @@ from jupyter_awsgpu.errors import (
     SshUnreachable,
 )
 from jupyter_awsgpu.host import ssh_command
+from tests.system.host.private_sshd import LAUNCH
 
 pytestmark = pytest.mark.system
 

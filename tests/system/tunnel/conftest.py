@@ -5,8 +5,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from small_web import Web, get
-from tunnel_case import ID, Bench, PrivateSshd
+
+from tests.system.tunnel.small_web import Web, get
+from tests.system.tunnel.tunnel_case import ID, Bench, PrivateSshd
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from contextlib import suppress
 
 import psutil
 import pytest
-from small_web import get, get_over
+
+from tests.system.tunnel.small_web import get, get_over
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(3600)]
 

@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import psutil
 import pytest
-from small_web import get, get_until_it_answers
-from tunnel_case import ID, LAUNCH, PrivateSshd
 
 from jupyter_awsgpu.errors import TunnelLost
+from tests.system.tunnel.small_web import get, get_until_it_answers
+from tests.system.tunnel.tunnel_case import ID, LAUNCH, PrivateSshd
 
 pytestmark = pytest.mark.system
 

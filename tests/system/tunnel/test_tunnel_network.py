@@ -10,11 +10,11 @@ import time
 import uuid
 
 import pytest
-from small_web import get, get_until_it_answers
-from tunnel_case import HERE, LAUNCH, Bench, PrivateSshd
 
 from jupyter_awsgpu.host import Hosts
 from jupyter_awsgpu.records import KeyStore
+from tests.system.tunnel.small_web import get, get_until_it_answers
+from tests.system.tunnel.tunnel_case import HERE, LAUNCH, Bench, PrivateSshd
 
 pytestmark = pytest.mark.system
 

@@ -14,8 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
-from small_web import Web, get
-from tunnel_case import HERE, ID
+
+from tests.system.tunnel.small_web import Web, get
+from tests.system.tunnel.tunnel_case import HERE, ID
 
 pytestmark = pytest.mark.system
 

@@ -22,7 +22,7 @@ sys.path[:0] = [str(HERE.parent / "host")]
 from private_sshd import LAUNCH, PrivateSshd, free_port  # noqa: E402 - it lives with the host's tests
 
 if TYPE_CHECKING:
-    from small_web import Web
+    from tests.system.tunnel.small_web import Web
 
 ID = "i-0123456789abcdef0"
 
