@@ -26,7 +26,7 @@ The tree:
     ├── GuestError            ProvisioningFailed · JupyterDown
     ├── AwsError              AWS or the way to it failed: AwsUnreachable · AwsFailing · AwsThrottled
     │                         AwsRefused
-    ├── LocalError            this machine: StateUnreadable · Busy · ExtraMissing · DetachedFailed
+    ├── LocalError            this machine: BundleUnreadable · StateUnreadable · Busy · ExtraMissing · DetachedFailed
     ├── DemoError             DemoNotRunning · DemoFailed
     ├── Interrupted           the person said stop                               (exit status 130)
     └── Bug                   nobody foresaw it; a log file holds the traceback
@@ -690,6 +690,14 @@ class StateUnreadable(LocalError):
 
     code = "state-unreadable"
     cause = "{path} cannot be read: {why}."
+
+
+class BundleUnreadable(LocalError):
+    """A key bundle that cannot be opened, or is none. Facts: why."""
+
+    code = "bundle-unreadable"
+    cause = "The key bundle cannot be read: {why}."
+    remedy_template = "awsgpu key export FILE"
 
 
 class Busy(LocalError):

@@ -44,6 +44,7 @@ CHAPTERS: dict[str, tuple[Verb, ...]] = {
         Verb("token", "reaching", "The token of an instance's Jupyter."),
         Verb("disconnect", "reaching", "Close the tunnel; the instance goes on."),
         Verb("ssh", "reaching", "The exact ssh command, or run one: ssh -- CMD."),
+        Verb("key", "keys", "Carry an instance's key to another laptop."),
         Verb("logs", "looking", "What the instance, Jupyter or the tunnel said."),
     ),
     "Pause and end": (

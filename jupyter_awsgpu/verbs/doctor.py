@@ -10,17 +10,24 @@ from typing import TYPE_CHECKING
 from jupyter_awsgpu import settings as configuration
 from jupyter_awsgpu.errors import AwsGpuError
 from jupyter_awsgpu.model import Check
+from jupyter_awsgpu.remote.guest import read_report
 from jupyter_awsgpu.verbs.concurrently import concurrently
+from jupyter_awsgpu.verbs.connect import require_running
 from jupyter_awsgpu.verbs.plan import port_is_free
+from jupyter_awsgpu.verbs.selection import choose, endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from jupyter_awsgpu.model import Instance
     from jupyter_awsgpu.verbs.workbench import Workbench
 
 
-def doctor(bench: Workbench) -> tuple[Check, ...]:
-    """Return the checks of this machine and account, in the order a newcomer mends them. Read-only."""
+def doctor(bench: Workbench, name: str | None = None) -> tuple[Check, ...]:
+    """Return the checks of this machine and account, in the order a newcomer mends them; read-only.
+
+    With a name, the way to that instance is examined too: its state, SSH, host key, guest, tunnel.
+    """
     questions: list[tuple[str, str, Callable[[], str]]] = [
         ("python", "Python", _python),
         ("package", "jupyter-awsgpu", _package),
@@ -35,7 +42,36 @@ def doctor(bench: Workbench) -> tuple[Check, ...]:
     ]
     with concurrently(len(questions)) as pool:
         checks = tuple(pool.map(lambda question: _ask(*question), questions))
-    return (*checks, *_settings(bench))
+    way = _way(bench, name) if name is not None else ()
+    return (*checks, *way, *_settings(bench))
+
+
+def _way(bench: Workbench, name: str) -> tuple[Check, ...]:
+    """Examine the way to one instance, each thing only if the one before it stands."""
+    found: list[Instance] = []
+
+    def state() -> str:
+        found.append(choose(bench, name, "doctor"))
+        require_running(found[0], "be reached")
+        return f"{found[0].instance_id} is {found[0].state}"
+
+    def login() -> str:
+        target = endpoint(bench, found[0])
+        with bench.hosts.connect(target, launch_id=found[0].launch_id, name=name, timeout_s=10) as host:
+            phase = read_report(host).phase
+        return f"answers at {target.address} with the pinned host key; the guest says {phase}"
+
+    def tunnel() -> str:
+        if found[0].tunnel is None:
+            raise _Note("not open", f"awsgpu connect {name}")
+        return f"{found[0].tunnel.phase} at {found[0].tunnel.local_url}"
+
+    checks: list[Check] = []
+    for key, label, ask in (("state", "Instance", state), ("login", "SSH", login), ("tunnel", "Tunnel", tunnel)):
+        checks.append(_ask(key, label, ask))
+        if checks[-1].ok is False:
+            break
+    return tuple(checks)
 
 
 def _ask(key: str, label: str, ask: Callable[[], str]) -> Check:

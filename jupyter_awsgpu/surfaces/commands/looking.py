@@ -56,7 +56,7 @@ def logs(ask: Ask, *, name: str | None, source: str, follow: bool) -> Any:
 @click.argument("name", type=values.INSTANCE, required=False)
 @click.option("--iam-policy", is_flag=True, help="Print the smallest IAM policy the verbs need.")
 @pass_ask
-def doctor(ask: Ask, *, name: str | None, iam_policy: bool) -> Any:  # noqa: ARG001 - remedies name the instance
+def doctor(ask: Ask, *, name: str | None, iam_policy: bool) -> Any:
     """Examine this machine and account, and say where each setting came from."""
     if iam_policy:
         from jupyter_awsgpu.verbs.policy import iam_policy as smallest
@@ -64,7 +64,7 @@ def doctor(ask: Ask, *, name: str | None, iam_policy: bool) -> Any:  # noqa: ARG
         return Document(smallest())
     from jupyter_awsgpu.verbs.doctor import doctor as examine
 
-    return Preflight(examine(ask.bench()), simulated=ask.simulated)
+    return Preflight(examine(ask.bench(), name), simulated=ask.simulated)
 
 
 COMMANDS = {"status": status, "list": status, "logs": logs, "doctor": doctor}
