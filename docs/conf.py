@@ -1,11 +1,10 @@
 """The site: prose beside pages made from the objects themselves. `python3 dev.py docs` builds it.
 
-The notebooks are executed while building, on a simulated AWS whose state lies in the build folder.
+The notebooks are executed while building, each on a simulated AWS of its own in the build folder.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
@@ -16,7 +15,15 @@ project = "jupyter-awsgpu"
 author = "jupyter-awsgpu contributors"
 project_copyright = "2026, jupyter-awsgpu contributors"
 
-extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_copybutton", "reference", "project_pages"]
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx_copybutton",
+    "reference",
+    "project_pages",
+    "notebook_demo",
+]
 exclude_patterns = ["_build", "_extensions"]
 smartquotes = False  # "--yes" is an option, not a dash
 myst_enable_extensions = ["colon_fence", "deflist", "linkify"]
@@ -28,12 +35,6 @@ nb_execution_cache_path = str(HERE / "_build" / "notebooks")
 nb_execution_raise_on_error = True
 nb_execution_timeout = 600
 nb_merge_streams = True
-os.environ |= {
-    "AWSGPU_DEMO": "1",
-    "AWSGPU_DATA_DIR": str(HERE / "_build" / "demo"),
-    "AWSGPU_OPEN_BROWSER": "false",
-}
-
 autodoc_typehints = "description"
 autodoc_member_order = "bysource"
 
