@@ -1,48 +1,10 @@
-"""The product as a person uses it: the command line, in processes of its own, on the simulated AWS."""
+"""The main road on the simulated AWS: the shared one, and an instance on it."""
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from dataclasses import dataclass
-from typing import Any
-
 import pytest
 
-
-@dataclass(frozen=True)
-class Answer:
-    """What a command left: exit status, stdout, stderr."""
-
-    status: int
-    out: str
-    err: str
-
-    @property
-    def document(self) -> Any:
-        """The one JSON document on stdout."""
-        return json.loads(self.out)
-
-    @property
-    def error(self) -> dict[str, str]:
-        """The machine-readable failure: the last line of stderr."""
-        return json.loads(self.err.strip().splitlines()[-1])
-
-
-def start(*arguments: str) -> subprocess.Popen[str]:
-    """Start `awsgpu --demo --json …`."""
-    command = [sys.executable, "-m", "jupyter_awsgpu", "--demo", "--json", *arguments]
-    return subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, encoding="utf-8"
-    )
-
-
-def run(*arguments: str) -> Answer:
-    """Run `awsgpu --demo --json …` to its end."""
-    process = start(*arguments)
-    out, err = process.communicate(timeout=240)
-    return Answer(process.returncode, out, err)
+from tests.behaviour.road.terminal import run
 
 
 @pytest.fixture

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import socket
-import uuid
 
-import httpx
 import psutil
 import pytest
-import websocket
 
-from tests.behaviour.road.conftest import run
+from tests.behaviour.road.remote_jupyter import computed, status_of
+from tests.behaviour.road.terminal import run
 
 FIELDS = {
     "name", "instance_id", "instance_type", "state", "region", "zone", "price_per_hour", "local_port", "remote_port",
@@ -28,47 +25,15 @@ def test_launch_says_all_that_a_program_needs(box):
 
 def test_jupyter_answers_with_the_token_and_refuses_without(box):
     """Through the tunnel, Jupyter's API is 200 with the token and 403 without."""
-    url = f"{box['local_url']}api/status"
-    assert httpx.get(url, headers={"Authorization": f"token {box['token']}"}, trust_env=False).status_code == 200
-    assert httpx.get(url, trust_env=False).status_code == 403
+    assert status_of(box, box["token"]) == 200
+    assert status_of(box, None) == 403
 
 
 def test_a_kernel_answers(box):
     """A kernel started over that server computes 1+1, on the instance and not on this machine."""
-    with httpx.Client(
-        base_url=box["local_url"], headers={"Authorization": f"token {box['token']}"}, trust_env=False, timeout=60
-    ) as client:
-        kernel = client.post("/api/kernels", json={"name": "python3"}).raise_for_status().json()["id"]
-        try:
-            assert _execute(box, kernel, "print(1+1)") == "2\n"
-            assert "/home/ubuntu" in _execute(box, kernel, "import os; print(os.path.expanduser('~'))")
-        finally:
-            client.delete(f"/api/kernels/{kernel}")
-
-
-def _execute(box, kernel: str, code: str) -> str:
-    address = f"ws://127.0.0.1:{box['local_port']}/api/kernels/{kernel}/channels"
-    message = {
-        "header": {"msg_id": uuid.uuid4().hex, "msg_type": "execute_request", "username": "", "session": "s",
-                   "version": "5.3", "date": ""},
-        "parent_header": {}, "metadata": {}, "channel": "shell", "buffers": [],
-        "content": {"code": code, "silent": False, "store_history": False, "user_expressions": {},
-                    "allow_stdin": False, "stop_on_error": True},
-    }  # fmt: skip
-    printed = ""
-    channels = websocket.create_connection(address, header=[f"Authorization: token {box['token']}"], timeout=60)
-    try:
-        channels.send(json.dumps(message))
-        while True:
-            answer = json.loads(channels.recv())
-            if answer["parent_header"].get("msg_id") != message["header"]["msg_id"]:
-                continue
-            if answer["msg_type"] == "stream":
-                printed += answer["content"]["text"]
-            if answer["msg_type"] == "status" and answer["content"]["execution_state"] == "idle":
-                return printed
-    finally:
-        channels.close()
+    total, home = computed(box, "print(1+1)", "import os; print(os.path.expanduser('~'))")
+    assert total == "2\n"
+    assert "/home/ubuntu" in home
 
 
 def test_another_process_sees_it(box):
