@@ -7,13 +7,13 @@ a tuple that a notebook shows as a table.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from jupyter_awsgpu.model import Check, Cost, Image, Instance, Leftover, Offer, Plan, Quota
 from jupyter_awsgpu.surfaces.render.sheet import Cell, Column, Sheet
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Self
 
     from jupyter_awsgpu.demo.client import DemoStatus
@@ -159,11 +159,18 @@ class Token(Shown):
 
 @dataclass(frozen=True, slots=True)
 class SshCommand:
-    """The exact ssh command; `run` where a command for the instance was given."""
+    """The exact ssh command; `run` where a command for the instance was given.
+
+    `explain` raises what kept OpenSSH from connecting, where something did.
+    """
 
     arguments: tuple[str, ...]
     run: bool = False
     name: str = ""
+    explain: Callable[[], None] = field(default=lambda: None, repr=False)
+
+    FAILED: ClassVar[int] = 255
+    """The exit status of OpenSSH's own failures; a remote command may end so, too."""
 
 
 @dataclass(frozen=True, slots=True)

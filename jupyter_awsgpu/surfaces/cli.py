@@ -122,7 +122,10 @@ def _lines(value: Any, ask: Ask) -> int:
 def _ssh(value: Any) -> int:
     import subprocess
 
-    return subprocess.call(list(value.arguments))
+    status = subprocess.call(list(value.arguments))
+    if status == value.FAILED:
+        value.explain()
+    return status
 
 
 def _shell_line(arguments: Sequence[str]) -> str:

@@ -134,6 +134,8 @@ def _ssh(answer: Any) -> str | None:
         for raw in process.stdout or ():
             last = raw.decode(errors="replace").rstrip("\r\n")
             print(last)  # noqa: T201 - this is the cell's output
+    if process.returncode == answer.FAILED:
+        answer.explain()
     if process.returncode:
         alias = next((one for one in answer.arguments if one.startswith("HostKeyAlias=")), "")
         name = answer.name or alias.partition("=")[2]

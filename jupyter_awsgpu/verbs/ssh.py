@@ -1,4 +1,4 @@
-"""`ssh`: the exact command, with our key and our pinned host keys."""
+"""`ssh`: the exact command, with our key and our pinned host keys, and why it could not connect."""
 
 from __future__ import annotations
 
@@ -22,3 +22,12 @@ def ssh(bench: Workbench, name: str | None = None, *, command: tuple[str, ...] =
     pins = bench.records.pins.read(instance.launch_id)
     known_hosts = bench.records.root / "known_hosts" / instance.instance_id
     return [*ssh_command(endpoint(bench, instance), known_hosts, pins, name=instance.name), *command]
+
+
+def explain(bench: Workbench, name: str | None = None) -> None:
+    """Raise what stands between us and the instance, after OpenSSH failed; return where nothing does.
+
+    Our own connection gives the cause a name and a remedy: `HostKeyWrong`, `SshUnreachable`, `SshRefused`.
+    """
+    instance = choose(bench, name, "ssh")
+    bench.hosts.connect(endpoint(bench, instance), launch_id=instance.launch_id, name=instance.name).close()

@@ -90,11 +90,14 @@ class _SshCommand(VerbCommand):
 @pass_ask
 def ssh(ask: Ask, *, name: str | None) -> Any:
     """Print the exact ssh command, with our key and the verified host key; run what follows -- there."""
+    from jupyter_awsgpu.verbs.ssh import explain
     from jupyter_awsgpu.verbs.ssh import ssh as prepare
 
     words: tuple[str, ...] = click.get_current_context().meta[_COMMAND]
     command = words if len(words) == 1 else (shlex.join(words),) if words else ()
-    return SshCommand(tuple(prepare(ask.bench(), name, command=command)), run=bool(command), name=name or "")
+    bench = ask.bench()
+    arguments = tuple(prepare(bench, name, command=command))
+    return SshCommand(arguments, run=bool(command), name=name or "", explain=lambda: explain(bench, name))
 
 
 COMMANDS = {"connect": connect, "disconnect": disconnect, "open": open_, "token": token, "ssh": ssh}
