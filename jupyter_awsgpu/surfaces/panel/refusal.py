@@ -28,6 +28,7 @@ def runnable(remedy: str) -> tuple[str, ...] | None:
         words = shlex.split(remedy)
     except ValueError:
         return None
+    words = [word for word in words if word != "--demo"]  # the panel's switch says which AWS
     if len(words) < 2 or words[0] != "awsgpu" or any(word.isupper() and word.isalpha() for word in words):  # noqa: PLR2004
         return None
     return tuple(words[1:])

@@ -45,7 +45,8 @@ class Panel(Column):
         )
         self.switch.add_class("awsgpu-switch")
         self._banner = w.HTML()
-        self._refusal = RefusalBox(self.run, tr)
+        self._refusal = RefusalBox(self.run, tr)  # what AWS answers the watcher
+        self._job_refusal = RefusalBox(self.run, tr)  # what the last press came to
         self.form = LaunchForm(watcher.bench, settings, self.run, tr)
         self.instances = Instances(self.run, self._answer, tr)
         self._answered = w.HTML()
@@ -55,6 +56,7 @@ class Panel(Column):
                 self.switch,
                 self._banner,
                 self._refusal,
+                self._job_refusal,
                 w.HTML(f"<h3>{escape(tr('Instances'))}</h3>"),
                 self.instances,
                 w.HTML(f"<h3>{escape(tr('Launch'))}</h3>"),
@@ -101,9 +103,9 @@ class Panel(Column):
             bench = self._watcher.bench()
             job = jobs.start(command, demo=bench.demo, folder=bench.records.log_folder)
         except Exception as exc:
-            self._refusal.show(str(exc))
+            self._job_refusal.show(str(exc))
             return
-        self._refusal.show(None)
+        self._job_refusal.show(None)
         self._jobs.append(job)
         self.instances.began(command[0], _name_of(command))
         self._show(self._watcher.snapshot)
@@ -116,7 +118,7 @@ class Panel(Column):
         self.instances.over(_name_of(job.command))
         refusal = job.refusal()
         if refusal is not None and not self._has_log(job):
-            self._refusal.show(refusal["message"], refusal["remedy"])
+            self._job_refusal.show(refusal["message"], refusal["remedy"])
         self._watcher.hurry()
 
     def _has_log(self, job: Job) -> bool:
@@ -155,9 +157,8 @@ class Panel(Column):
             (self.add_class if snapshot.demo else self.remove_class)("awsgpu-demo")
             self._banner.value = f'<div class="awsgpu-simulated">{escape(warning)}</div>' if snapshot.demo else ""
             self.form.refresh()
-        if not self._jobs or snapshot.refusal is not None:
-            refused = snapshot.refusal
-            self._refusal.show(refused.message if refused else None, refused.remedy if refused else "")
+        refused = snapshot.refusal
+        self._refusal.show(refused.message if refused else None, refused.remedy if refused else "")
         self.instances.show(snapshot)
 
 

@@ -9,6 +9,7 @@ from jupyter_awsgpu.surfaces.panel.refusal import RefusalBox, runnable
     ("remedy", "words"),
     [
         ("awsgpu quota g5.xlarge --request 4", ("quota", "g5.xlarge", "--request", "4")),
+        ("awsgpu --demo status", ("status",)),
         ("awsgpu launch --key FILE", None),
         ("aws configure", None),
         ("chmod 600 '/a b'", None),
