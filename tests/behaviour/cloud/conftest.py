@@ -1,4 +1,4 @@
-"""The simulated AWS without hosts (its API alone), and `cloud/` on it with nothing remembered."""
+"""`cloud/` on the simulated AWS, with nothing remembered."""
 
 from __future__ import annotations
 
@@ -6,32 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jupyter_awsgpu.demo import client
 from tests.behaviour.cloud.account import PUBLIC_KEY, Aws, Launched, new_clouds, tags_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
     from jupyter_awsgpu.cloud import Cloud, Clouds
-    from jupyter_awsgpu.demo.client import DemoStatus
-
-
-@pytest.fixture(scope="session")
-def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoStatus]:
-    """Run the simulated AWS, without hosts, once for this folder."""
-    folder = tmp_path_factory.mktemp("aws")
-    yield client.up(folder, hosts=False)
-    client.down(folder)
-
-
-@pytest.fixture
-def aws(process: DemoStatus) -> Aws:
-    """Return the simulated AWS as on its first day."""
-    client.ask(process, "reset", {})
-    client.ask(process, "settings", {"pending_s": 0.05, "stopping_s": 0.05, "image_s": 0.2, "volume_s": 0.05})
-    before = client.ask(process, "calls")
-    return Aws(process, before[-1]["number"] if before else 0)
 
 
 @pytest.fixture

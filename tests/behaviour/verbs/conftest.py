@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jupyter_awsgpu import settings as configuration
-from jupyter_awsgpu.demo import client
 from jupyter_awsgpu.host import Hosts
 from jupyter_awsgpu.records import Records
 from jupyter_awsgpu.tunnel import Tunnels
@@ -17,28 +16,9 @@ from jupyter_awsgpu.verbs.workbench import Workbench
 from tests.behaviour.cloud.account import Aws, new_clouds
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from jupyter_awsgpu.demo.client import DemoStatus
     from jupyter_awsgpu.model import Event, Wishes
-
-
-@pytest.fixture(scope="session")
-def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DemoStatus]:
-    """Run the simulated AWS, without hosts, once for this folder."""
-    folder = tmp_path_factory.mktemp("aws")
-    yield client.up(folder, hosts=False)
-    client.down(folder)
-
-
-@pytest.fixture
-def aws(api: DemoStatus) -> Aws:
-    """Return the simulated AWS as on its first day."""
-    client.ask(api, "reset", {})
-    client.ask(api, "settings", {"pending_s": 0.05, "stopping_s": 0.05})
-    before = client.ask(api, "calls")
-    return Aws(api, before[-1]["number"] if before else 0)
 
 
 @dataclass
