@@ -16,6 +16,7 @@ The tree:
     │       DriverUnfit · NoDefaultVpc · NoSubnet · KeyPairTaken · GroupMissing · PlanRefused
     ├── CapacityError         the wish fits, and AWS has none to give
     │   └── QuotaTooLow · NoCapacity · SpotQuotaTooLow · SpotPriceTooLow
+    │       NoCapacityToStart
     ├── InstanceError         about an instance that is, was, or is another's
     │   └── NoSuchInstance · NameAmbiguous · OtherWishes · OtherOwner · WrongState · InstanceGone
     │       ImageUnproven
@@ -152,7 +153,13 @@ class UnknownRegion(UsageError):
 
     code = "unknown-region"
     cause = "There is no region {region}; the nearest names are {nearest}."
-    remedy_template = "awsgpu regions"
+    remedy_template = "awsgpu types --region {likely}"
+
+    def __init__(self, message: str | None = None, **facts: object) -> None:
+        """Put the nearest name into the command, so that it runs."""
+        first = str(facts.get("nearest", "")).partition(",")[0]
+        facts.setdefault("likely", first if "-" in first else "us-west-2")
+        super().__init__(message, **facts)
 
 
 class UnknownZone(UsageError):
@@ -437,6 +444,16 @@ class NoCapacity(CapacityError):
     code = "no-capacity"
     cause = "AWS has no {instance_type} free at the moment; tried: {tried}."
     remedy_template = "awsgpu launch {instance_type} --any-region"
+
+
+class NoCapacityToStart(NoCapacity):
+    """A stopped instance cannot start: its disk binds it to one zone. Facts: name, instance_type, tried."""
+
+    cause = (
+        "AWS has no {instance_type} free at the moment in {tried}, and {name} can start only there, where its disk is: "
+        "try again later, or launch another one."
+    )
+    remedy_template = "awsgpu launch {instance_type} --name {name}-2 --any-region"
 
 
 # ── instances ────────────────────────────────────────────────────────────────────────────────

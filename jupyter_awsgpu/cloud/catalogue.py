@@ -56,7 +56,7 @@ def type_names() -> tuple[str, ...]:
 
 def types_in(region: str) -> tuple[InstanceType, ...]:
     """Return the accelerated types that the catalogue has in the region."""
-    found = (instance_type(name) for name, row in document("types")["types"].items() if region in row["regions"])
+    found = (instance_type(name) for name in document("types")["types"] if offers(region, name))
     return tuple(one for one in found if one is not None and one.gpu is not None)
 
 
@@ -67,12 +67,28 @@ def retired_types() -> tuple[InstanceType, ...]:
 
 def offers(region: str, name: str) -> bool:
     """Return whether the catalogue has the type in the region."""
-    return region in document("types")["types"].get(name, {}).get("regions", ())
+    return region in regions_with(name)
+
+
+def covers(region: str) -> bool:
+    """Return whether the catalogue knows anything of what the region offers; if not, its silence says nothing."""
+    listed: dict[str, Any] = document("types")["types"]
+    return region in document("prices")["regions"] or any(region in row["regions"] for row in listed.values())
 
 
 def regions_with(name: str) -> tuple[str, ...]:
-    """Return the regions that the catalogue has the type in."""
-    return tuple(document("types")["types"].get(name, {}).get("regions", ()))
+    """Return the regions that the catalogue has the type in: listed as offering it or, as in China, with a price."""
+    row = document("types")["types"].get(name)
+    if row is None:
+        return ()
+    priced = (region for region, listed in document("prices")["regions"].items() if name in listed["types"])
+    return tuple(dict.fromkeys((*row["regions"], *priced)))
+
+
+def regions_beside(region: str, name: str) -> tuple[str, ...]:
+    """Return the regions with the type that an account of this region can reach: those of its partition."""
+    reachable = regions(document("regions")["regions"].get(region, {}).get("partition", "aws"))
+    return tuple(one for one in regions_with(name) if one in reachable)
 
 
 def successor(name: str) -> str | None:

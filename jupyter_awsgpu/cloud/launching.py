@@ -9,7 +9,7 @@ from jupyter_awsgpu.cloud.parallel import parallel
 from jupyter_awsgpu.cloud.place import UNASKABLE
 from jupyter_awsgpu.cloud.refusals import refusals, translate
 from jupyter_awsgpu.cloud.request import as_sent
-from jupyter_awsgpu.errors import AwsGpuError
+from jupyter_awsgpu.errors import AwsGpuError, AwsRefused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,7 +60,9 @@ def require_permissions(place: Place, request: Mapping[str, Any]) -> None:
         answers = [pool.submit(permitted, place, operation, **parameters) for operation, parameters in asked]
     for answer in answers:
         error = answer.exception()
-        if error is not None and (isinstance(error, UNASKABLE) or not isinstance(error, AwsGpuError)):
+        if error is None or isinstance(error, AwsRefused):
+            continue  # a refusal of the wish itself, such as Unsupported: the check it belongs to says it
+        if isinstance(error, UNASKABLE) or not isinstance(error, AwsGpuError):
             raise error
 
 

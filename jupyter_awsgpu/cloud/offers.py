@@ -33,7 +33,7 @@ def offers(place: Place, *, include_retired: bool) -> tuple[Offer, ...]:
             region=place.region,
             price=priced.get(one.name),
             spot_price=spot.get(one.name),
-            regions_offering=len(catalogue.regions_with(one.name)) or None,
+            regions_offering=len(catalogue.regions_beside(place.region, one.name)) or None,
         )
         for one in found
     ]

@@ -246,6 +246,7 @@ TABLE: tuple[Refusal, ...] = (
         ("InvalidGroup.NotFound", "InvalidGroupId.Malformed", "InvalidSecurityGroupID.NotFound"),
         errors.GroupMissing,
         "No such security group there.",
+        when=r"^(?:.*?(?P<group>sg-[0-9a-z]+))?",
         read=_group,
     ),
     Refusal(

@@ -160,10 +160,15 @@ def accelerated(place: Place) -> tuple[InstanceType, ...]:
 
 
 def require_offered(place: Place, name: str) -> None:
-    """Raise `TypeNotOffered`, with what to take instead, unless the region offers the type."""
+    """Raise `TypeNotOffered`, with what to take instead, unless the region offers the type.
+
+    Where neither AWS nor the catalogue can say, raises what kept AWS from being asked.
+    """
     try:
         offered = bool(zones_offering(place, name))
     except UNASKABLE:
+        if not catalogue.covers(place.region) and not catalogue.why_not(name):
+            raise
         offered = catalogue.offers(place.region, name)
     if not offered:
         raise TypeNotOffered(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jupyter_awsgpu.errors import Interrupted, WrongState
+from jupyter_awsgpu.errors import Interrupted, NoCapacity, NoCapacityToStart, WrongState
 from jupyter_awsgpu.model import InstanceState
 from jupyter_awsgpu.verbs.arrival import Way, arrive
 from jupyter_awsgpu.verbs.selection import choose
@@ -24,7 +24,7 @@ def start(
 ) -> Instance:
     """Start the instance and open its tunnel again; an instance that runs is only connected.
 
-    Raises `NoCapacity` where its zone has none, and the errors of the way in.
+    Raises `NoCapacityToStart` where its zone has none, and the errors of the way in.
     """
     instance = choose(bench, name, "start")
     way = Way(local_port=port or bench.settings.local_port, open_browser=open_browser)
@@ -52,7 +52,10 @@ def start_instance(bench: Workbench, instance: Instance, operation: Operation) -
         raise WrongState(name=instance.name, state=instance.state.value, verb="start")
     if instance.state is InstanceState.STOPPED:
         with operation.step("start", "Asking EC2 to start it"):
-            cloud.start(instance.instance_id)
+            try:
+                cloud.start(instance.instance_id)
+            except NoCapacity as exc:
+                raise NoCapacityToStart(None, **exc.facts | {"name": instance.name}) from exc
     return wait_until_running(bench, instance, operation)
 
 

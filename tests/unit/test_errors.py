@@ -59,3 +59,10 @@ def test_the_docstring_tree_names_every_class(kind):
 def test_markup_in_a_fact_stays_text():
     """A fact with braces is not taken for a template."""
     assert "{evil}" in errors.NoSuchInstance(name="{evil}").message
+
+
+def test_an_unknown_region_leads_to_the_nearest():
+    """The command beside a slip of the pen runs as it stands."""
+    error = errors.UnknownRegion(region="us-wets-2", nearest="us-west-2, us-west-1")
+    assert error.remedy == "awsgpu types --region us-west-2"
+    assert errors.UnknownRegion(region="x", nearest="listed by the command").remedy.endswith("us-west-2")

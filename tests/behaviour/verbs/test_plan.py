@@ -57,6 +57,7 @@ def test_each_obstacle_is_seen_alone(desk, key):
 def test_a_type_that_the_region_lacks_names_its_successor(desk):
     """On today's AWS p2.xlarge is offered nowhere near: the remedy is the type that replaced it."""
     outcome = plan(desk.bench, desk.wish("p2.xlarge", region="us-east-1"))
+    assert refused(outcome).keys() == {"offered"}
     assert refused(outcome)["offered"].error == "type-not-offered"
     assert "g4dn.xlarge" in refused(outcome)["offered"].remedy
 

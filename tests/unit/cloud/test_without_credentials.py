@@ -48,6 +48,23 @@ def test_regions_answer(clouds: Clouds) -> None:
     assert answers["ap-southeast-6"] is None
 
 
+@pytest.mark.parametrize(("region", "currency"), [("cn-north-1", "CNY"), ("us-gov-west-1", "USD")])
+def test_china_and_govcloud_answer_in_their_currency(region: str, currency: str) -> None:
+    """A region that the catalogue has prices of offers what is priced, and counts its own partition's regions."""
+    cloud = Clouds(region=region, cache=Forgetful()).here()
+    offers = {one.instance_type.name: one for one in cloud.offers()}
+    assert offers["g4dn.xlarge"].price is not None
+    assert offers["g4dn.xlarge"].price.currency == currency
+    assert offers["g4dn.xlarge"].regions_offering in (1, 2)
+    cloud.require_offered("g4dn.xlarge")
+
+
+def test_a_region_the_catalogue_knows_nothing_of_is_left_unsaid(clouds: Clouds) -> None:
+    """Silence of the catalogue is no refusal: what could not be asked is said instead."""
+    with pytest.raises(NoCredentials):
+        clouds.here("cn-northwest-1").require_offered("g4dn.xlarge")
+
+
 def test_a_retired_type_names_its_successor(clouds: Clouds) -> None:
     """The tutorial's first line leads somewhere today."""
     with pytest.raises(TypeNotOffered) as caught:

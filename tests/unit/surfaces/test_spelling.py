@@ -31,6 +31,13 @@ def test_a_command_begins_as_its_surface_does(words: str, begin: str, spelled: s
     assert spell(words, begin) == spelled
 
 
+def test_a_remedy_with_a_region_of_its_own_keeps_that() -> None:
+    """The line's wrong region is not said again."""
+    assert spell("awsgpu types --region us-west-2", "awsgpu --demo --region us-wets-2").split() == [
+        *("awsgpu", "--demo", "types", "--region", "us-west-2")
+    ]
+
+
 def test_a_remedy_keeps_account_and_region_of_the_line() -> None:
     """What mends a refusal in one region and profile is asked there."""
     begin = beginning("awsgpu", {"profile": "work", "region": "eu-west-1"})

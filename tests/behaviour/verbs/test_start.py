@@ -1,0 +1,27 @@
+"""`start` where AWS says no: the instance and its data wait, and there is a way on."""
+
+from __future__ import annotations
+
+import pytest
+
+from jupyter_awsgpu.errors import NoCapacityToStart
+from jupyter_awsgpu.model import InstanceState
+from jupyter_awsgpu.verbs.start import start
+from tests.behaviour.verbs.test_attempts import launch_without_arriving
+
+
+@pytest.mark.parametrize("status", [400, 500])
+def test_no_capacity_at_start_leads_on_and_leaves_the_instance(desk, status):
+    """The zone with its disk has none: said so, with a launch under another name, and it stays stopped."""
+    box = launch_without_arriving(desk, desk.wish(name="mine"))
+    cloud = desk.bench.cloud()
+    cloud.stop(box.instance_id)
+    cloud.wait_for(box.instance_id, {InstanceState.STOPPED}, timeout_s=20)
+    desk.aws.fail("StartInstances", "InsufficientInstanceCapacity", status=status, times=1)
+    with pytest.raises(
+        NoCapacityToStart, match=r"no g4dn\.xlarge free.*us-west-2a.*mine can start only there"
+    ) as caught:
+        start(desk.bench, "mine")
+    assert caught.value.code == "no-capacity"
+    assert caught.value.remedy == "awsgpu launch g4dn.xlarge --name mine-2 --any-region"
+    assert cloud.instance(box.instance_id).state is InstanceState.STOPPED
