@@ -6,12 +6,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu.errors import (
+    AwsGpuError,
     AwsThrottled,
     AwsUnreachable,
-    CapacityError,
-    ChoiceError,
     NoCapacity,
-    QuotaTooLow,
     SpotPriceTooLow,
     SpotQuotaTooLow,
     ZoneNotOffered,
@@ -28,6 +26,9 @@ if TYPE_CHECKING:
 
 REPLAYS = 4
 """How often an unanswered or throttled request is sent again, with the same token."""
+
+UNANSWERED = (AwsUnreachable, AwsThrottled)
+"""No answer, or one that says nothing of this request. Any other refusal means that nothing was made."""
 
 ARRIVED_WITHIN_S = 60.0
 """After this many seconds a request that left no instance behind never arrived: EC2 has long listed it."""
@@ -53,7 +54,9 @@ def attempt_launch(
                 step.say(f"No {choice.instance_type.name} free in {tried[-1]}")
                 refusal = exc
                 continue
-            except (CapacityError, ChoiceError) as exc:
+            except UNANSWERED:
+                raise  # it may have been made: the journal's entry stays open for the next launch
+            except AwsGpuError as exc:
                 bench.records.journal.refused(_with_request(entry, asked), zone, exc.code)
                 bench.records.journal.end(entry.launch_id, bench.now())
                 raise
@@ -88,7 +91,7 @@ def _send(
     for again in range(REPLAYS):
         try:
             instance = choice.cloud.run(request)[0]
-        except (AwsUnreachable, AwsThrottled) as exc:
+        except UNANSWERED as exc:
             if again == REPLAYS - 1:
                 raise
             step.say(f"{exc} Asking again.")
@@ -133,5 +136,7 @@ def _replay(bench: Workbench, entry: JournalEntry, step: Step) -> tuple[Instance
     step.say("Sending the same request again, with the same token")
     try:
         return bench.cloud(entry.region).run(entry.request or {})
-    except (CapacityError, ChoiceError, QuotaTooLow):
+    except UNANSWERED:
+        raise
+    except AwsGpuError:  # refused, so nothing was made, then or now
         return ()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_awsgpu.errors import AwsUnreachable, NoCapacity, QuotaTooLow, SpotPriceTooLow
+from jupyter_awsgpu.errors import AwsGpuError, AwsUnreachable, NoCapacity, QuotaTooLow, SpotPriceTooLow
 from jupyter_awsgpu.verbs.arrival import Way
 from jupyter_awsgpu.verbs.attempts import REPLAYS, finish_unanswered
 from jupyter_awsgpu.verbs.choice import decide
@@ -103,6 +103,16 @@ def test_a_launch_cut_off_before_its_answer_is_finished_by_the_next(desk):
         (found,) = finish_unanswered(desk.bench, desk.wish(), operation)
     assert [one.instance_id for one in existing(desk)] == [found.instance_id]
     assert desk.bench.records.journal.entries()[0].instance_ids == (found.instance_id,)
+
+
+@pytest.mark.parametrize("code", ["UnauthorizedOperation", "PendingVerification", "InvalidParameterValue"])
+def test_a_refusal_of_any_kind_leaves_nothing_to_replay(desk, code):
+    """EC2 said no: the journal is closed, so that the next launch, of another type, is not met by this one."""
+    desk.aws.fail("RunInstances", code)
+    with pytest.raises(AwsGpuError):
+        launch_without_arriving(desk, desk.wish())
+    assert desk.bench.records.journal.regions() == ()
+    assert existing(desk) == []
 
 
 def test_spot_that_costs_too_much_is_said(desk):
