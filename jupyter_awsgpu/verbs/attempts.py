@@ -58,14 +58,20 @@ def attempt_launch(
                 raise  # it may have been made: the journal's entry stays open for the next launch
             except AwsGpuError as exc:
                 bench.records.journal.refused(_with_request(entry, asked), zone, exc.code)
-                bench.records.journal.end(entry.launch_id, bench.now())
+                _close(bench, entry)
                 raise
             step.say(f"EC2 gave {instance.instance_id} in {instance.zone}")
             return instance
-        bench.records.journal.end(entry.launch_id, bench.now())
+        _close(bench, entry)
         if isinstance(refusal, SpotPriceTooLow | SpotQuotaTooLow):
             raise refusal
         raise NoCapacity(instance_type=choice.instance_type.name, tried=", ".join(tried), region=choice.cloud.region)
+
+
+def _close(bench: Workbench, entry: JournalEntry) -> None:
+    """Note that nothing of a launch exists, and drop the host key it would have had."""
+    bench.records.journal.end(entry.launch_id, bench.now())
+    bench.records.pins.forget(entry.launch_id)
 
 
 def _markets(choice: Choice) -> Iterator[tuple[str, Market]]:
@@ -120,7 +126,7 @@ def finish_unanswered(bench: Workbench, wishes: Wishes, operation: Operation) ->
                 journal.answered(entry, tuple(one.instance_id for one in found))
                 step.say(f"It made {found[0].instance_id}; going on with it")
                 return found
-            journal.end(entry.launch_id, bench.now())
+            _close(bench, entry)
             step.say("It made nothing")
     return ()
 
