@@ -21,6 +21,13 @@ SCHEMA_VERSION = 1
 """Version of our tags and of every document we keep on disk."""
 
 
+GUEST_COMMAND = "/usr/local/bin/awsgpu-guest"
+"""The guest program's command, by its full path: sudo's secure_path lacks /usr/local/bin on Amazon Linux."""
+
+ADOPTED = "jupyter-awsgpu:adopted"
+"""The tag of an instance that another tool launched: used and stopped as any, never ours to remove."""
+
+
 class InstanceState(StrEnum):
     """An instance's state, in EC2's own words."""
 
@@ -317,6 +324,11 @@ class Instance:
     tunnel: Tunnel | None = None
     guest: GuestReport | None = None
     demo: bool = False
+
+    @property
+    def adopted(self) -> bool:
+        """Whether another tool launched it, and `adopt` took it in."""
+        return ADOPTED in dict(self.tags)
 
     @property
     def local_url(self) -> str | None:

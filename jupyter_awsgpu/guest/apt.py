@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import fcntl
+import glob
+import re
 import time
 
 from . import commands, facts, paths
@@ -10,6 +12,9 @@ from . import commands, facts, paths
 LOCKS = ("/var/lib/dpkg/lock-frontend", "/var/lib/dpkg/lock", "/var/lib/apt/lists/lock")
 LOCK_WITHIN_S = 1200.0
 TRIES = 4
+UBUNTU = re.compile(
+    r"https?://(?:[a-z0-9.-]+\.)?(?:archive|security)\.ubuntu\.com/ubuntu(?P<end>/?(?=\s|$))", re.MULTILINE
+)
 OPTIONS = [
     "-q",
     "-y",
@@ -32,24 +37,39 @@ def installed(names: list) -> bool:
 
 def install(names: list, config: dict, say) -> None:  # noqa: ANN001 - takes a sentence
     """Install packages; raises `commands.Failed` with the cause."""
-    del config
     _wait_for_lock(say)
+    use_mirror(str((config.get("mirror") or {}).get("apt") or ""))
     _apt(["dpkg", "--force-confold", "--configure", "-a"])
     for attempt in range(1, TRIES + 1):
         try:
             _apt(["apt-get", *OPTIONS, "update"])
             say("Installing " + ", ".join(names))
             _apt(["apt-get", *OPTIONS, "install", "--no-install-recommends", *names])
+        except commands.DiskFull as exc:
+            raise commands.DiskFull(", ".join(names)) from exc
         except commands.Failed as exc:
             why = str(exc)
-            if "No space left on device" in why:
-                raise commands.Failed("The disk is full: %s did not fit." % ", ".join(names)) from exc
             if attempt == TRIES or "Unable to locate package" in why:
                 raise
             say("apt failed; trying again (%d of %d)" % (attempt + 1, TRIES))
             time.sleep(5 * attempt)
         else:
             return
+
+
+def use_mirror(mirror: str) -> None:
+    """Point apt's sources at a mirror of Ubuntu's packages; its signatures are Ubuntu's as ever."""
+    names = glob.glob(paths.at("/etc/apt/sources.list.d/*")) if mirror else []
+    for path in [paths.at("/etc/apt/sources.list"), *names] if mirror else []:
+        text = paths.read_text(path)
+        fresh = mirrored(text, mirror)
+        if fresh != text:
+            paths.write_text(path, fresh)
+
+
+def mirrored(sources: str, mirror: str) -> str:
+    """Return apt sources with Ubuntu's archives replaced: pure. Other repositories, and ports, stay."""
+    return UBUNTU.sub(lambda found: mirror.rstrip("/") + found.group("end"), sources)
 
 
 def install_file(path: str, say) -> None:  # noqa: ANN001 - takes a sentence

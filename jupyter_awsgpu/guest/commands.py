@@ -10,10 +10,19 @@ import time
 from . import accounts, paths
 
 TAIL_LINES = 12
+NO_ROOM = "No space left on device"
+"""How every program here, in the C locale, words ENOSPC."""
 
 
 class Failed(Exception):
     """A command, or a step, did not do what it should; the text is for the person."""
+
+
+class DiskFull(Failed):
+    """There was no room; the text says for what."""
+
+    def __init__(self, what: str) -> None:
+        Failed.__init__(self, "The disk is full: %s did not fit. Make room on it, then provision again." % what)
 
 
 class Result:
@@ -70,6 +79,8 @@ def do(argv: list, timeout: float = 1800, user: str | None = None, cwd: str = "/
         except FileNotFoundError:
             raise Failed(argv[0] + ": not found") from None
         status = _wait(child, timeout)
+    if status and NO_ROOM in tail(path, start, 400):
+        raise DiskFull(os.path.basename(argv[0]) + "'s work")
     if status:
         what = "ran longer than %g s" % timeout if status == 124 else "ended with status %d" % status  # noqa: PLR2004
         raise Failed("%s %s\n%s" % (os.path.basename(argv[0]), what, tail(path, start)))

@@ -32,7 +32,7 @@ def fetch(url: str, path: str, sha256: "str | None", say) -> None:  # noqa: ANN0
         except (OSError, _Broken) as exc:
             if getattr(exc, "errno", None) == errno.ENOSPC:
                 paths.remove(partial)
-                raise commands.Failed("The disk is full: %s did not fit." % os.path.basename(path)) from exc
+                raise commands.DiskFull(os.path.basename(path)) from exc
             why = str(getattr(exc, "reason", exc))
             if attempt < TRIES:
                 say("Downloading %s again (%d of %d): %s" % (os.path.basename(path), attempt + 1, TRIES, why))

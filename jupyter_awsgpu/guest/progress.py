@@ -7,6 +7,7 @@ that a new run was asked for and has not begun.
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
@@ -15,6 +16,7 @@ from . import paths
 
 LOG_LIMIT = 2000
 KEEP_BYTES = 262144
+BALLAST_BYTES = 1 << 20
 
 
 def file() -> str:
@@ -23,13 +25,37 @@ def file() -> str:
 
 
 def note(phase: str, **more: object) -> None:
-    """Append one line durably."""
+    """Append one line durably; on a full disk the ballast makes room for it, so that it can be said."""
     os.makedirs(paths.state(), exist_ok=True)
-    line = json.dumps(dict(more, phase=phase, at=round(time.time(), 3)))
+    line = json.dumps(dict(more, phase=phase, at=round(time.time(), 3))) + "\n"
+    try:
+        _append(line)
+    except OSError as exc:
+        if exc.errno != errno.ENOSPC:
+            raise
+        paths.remove(ballast())
+        _append("\n" + line)  # half of it may have been written
+
+
+def _append(line: str) -> None:
     with open(file(), "a", encoding="utf-8") as stream:
-        stream.write(line + "\n")
+        stream.write(line)
         stream.flush()
         os.fsync(stream.fileno())
+
+
+def ballast() -> str:
+    """Return the file that is in the way on purpose, to be dropped when the disk is full."""
+    return paths.state("ballast")
+
+
+def load_ballast() -> None:
+    """Put the ballast there, where there is room for it."""
+    try:
+        if not os.path.exists(ballast()):
+            paths.write_text(ballast(), "0" * BALLAST_BYTES)
+    except OSError:
+        paths.remove(ballast())
 
 
 def trim() -> None:
@@ -74,6 +100,8 @@ def _plan(run: list) -> list:
 
 class Step:
     """One step of a recipe: `right()` looks whether anything is to do, `act(say)` does it.
+
+    What `act` returns, if anything, is a sentence for the person that stays in the report.
 
     After `act`, `right` must be true, or the step has failed whatever the exit codes were. `reboot`
     is True for a step whose effect needs the machine to start again.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import time
@@ -23,6 +24,7 @@ def provision() -> int:
         fcntl.flock(lock, fcntl.LOCK_EX)
         steps = recipe.steps(paths.config(), facts.gather())
         progress.trim()
+        progress.load_ballast()
         progress.note("began", plan=[{"key": step.key, "text": step.text} for step in steps], boot=paths.boot_id())
         for step in steps:
             if not _walk(step):
@@ -48,15 +50,17 @@ def _walk(step: progress.Step) -> bool:
             tell("skipped", text=step.text, seconds=0)
             return True
         tell("running", text=step.text)
-        step.act(lambda text: tell("running", text=text))
+        noted = step.act(lambda text: tell("running", text=text))
         if not step.right():
             raise commands.Failed("did all it should, without the effect it should have")
     except Exception as exc:  # a step must report, whatever happened to it
+        if getattr(exc, "errno", None) == errno.ENOSPC:
+            exc = commands.DiskFull("what this step writes")
         known = isinstance(exc, commands.Failed)
         log = str(exc) if known else traceback.format_exc(limit=-3)
         tell("failed", text=step.text, seconds=_since(begun), log=log[-progress.LOG_LIMIT :])
         return False
-    tell("done", text=step.text, seconds=_since(begun))
+    tell("done", text=noted or step.text, seconds=_since(begun))
     return True
 
 

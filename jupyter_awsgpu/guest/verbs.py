@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 import time
 
-from . import commands, hostkey, jupyter, kernels, paths, progress, report, seed, services, watch
+from . import commands, hostkey, identity, jupyter, kernels, paths, progress, report, seed, services, watch
+
+CHANGEABLE = ("environment", "pip_index", "mirror")
 
 
 def main(words: list) -> int:
@@ -41,6 +44,7 @@ def _grammar() -> argparse.ArgumentParser:
     logs.add_argument("--source", choices=["guest", "jupyter"], default="guest")
     verb("jupyter", show_jupyter).add_argument("--json", action="store_true")
     verb("update", update)
+    verb("configure", configure)
     verb("tick", tick)
     verb("supervise", supervise)
     return parser
@@ -71,6 +75,7 @@ def provision(known: argparse.Namespace) -> int:
         from . import run
 
         return run.provision()
+    identity.settle(early=False)
     seed.arm(seed.cap_minutes(paths.config()))
     kernels.tell_when_waiting()
     backend = services.seam()
@@ -132,6 +137,18 @@ def update(known: argparse.Namespace) -> None:
     """Take a newer program, its configuration and its data as a tar on stdin."""
     del known
     seed.update()
+
+
+def configure(known: argparse.Namespace) -> None:
+    """Change what is to be set up, from a JSON object on stdin."""
+    del known
+    try:
+        asked = json.load(sys.stdin)
+    except ValueError:
+        asked = None
+    if not isinstance(asked, dict) or set(asked) - set(CHANGEABLE):
+        raise commands.Failed("only these can be changed: " + ", ".join(CHANGEABLE))
+    paths.write_json(paths.at("/etc/awsgpu/config.json"), dict(paths.config(), **asked), 0o600)
 
 
 def tick(known: argparse.Namespace) -> int:

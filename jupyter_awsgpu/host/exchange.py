@@ -18,13 +18,14 @@ from typing import TYPE_CHECKING
 
 from jupyter_awsgpu.errors import RemoteCommandFailed
 from jupyter_awsgpu.host.identity import OWN_ALGORITHM, algorithm, normal_line
+from jupyter_awsgpu.model import GUEST_COMMAND
 
 if TYPE_CHECKING:
     from jupyter_awsgpu.host.session import Host
     from jupyter_awsgpu.records import Pins
 
-OFFER = ("awsgpu-guest", "hostkey", "offer")
-CONFIRM = ("awsgpu-guest", "hostkey", "confirm")
+OFFER = (GUEST_COMMAND, "hostkey", "offer")
+CONFIRM = (GUEST_COMMAND, "hostkey", "confirm")
 
 
 def exchange_host_key(host: Host, pins: Pins, launch_id: str) -> str:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import time
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from jupyter_awsgpu.errors import ProvisioningFailed, RemoteCommandFailed
-from jupyter_awsgpu.model import GuestReport, GuestStep
+from jupyter_awsgpu.model import GUEST_COMMAND, GuestReport, GuestStep
 from jupyter_awsgpu.remote.text import clean, document, number
-from jupyter_awsgpu.remote.user_data import GuestConfig, upload
+from jupyter_awsgpu.remote.user_data import GuestConfig, first_files, upload
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -21,7 +22,7 @@ StepPhase = Literal["waiting", "running", "done", "skipped", "failed"]
 _PHASES: dict[str, Phase] = {phase: phase for phase in get_args(Phase)}
 _STEP_PHASES: dict[str, StepPhase] = {phase: phase for phase in get_args(StepPhase)}
 
-COMMAND = "awsgpu-guest"
+UNPACK = 'exec tar -xz --no-same-owner -C "${AWSGPU_ROOT:-/}"'
 GUEST_WITHIN_S = 300.0
 """How long cloud-init may take, after SSH answers, until the guest's command is there."""
 
@@ -47,7 +48,7 @@ def follow_progress(
     provision_when_there(host, extra)
     seen: dict[str, tuple[str, str]] = {}
     report = GuestReport(phase="provisioning")
-    for line in host.follow([COMMAND, "status", "--json", "--follow", "--until-settled"], sudo=True):
+    for line in host.follow([GUEST_COMMAND, "status", "--json", "--follow", "--until-settled"], sudo=True):
         report = report_from(document(line))
         for step in report.steps:
             if seen.get(step.key) != (step.phase, step.text):
@@ -60,16 +61,33 @@ def follow_progress(
 
 def watch_reports(host: Host, on_report: Callable[[GuestReport], None]) -> None:
     """Call `on_report` with the report now and at each change; returns when the connection ends."""
-    for line in host.follow([COMMAND, "status", "--json", "--follow"], sudo=True):
+    for line in host.follow([GUEST_COMMAND, "status", "--json", "--follow"], sudo=True):
         found = document(line)
         if found:
             on_report(report_from(found))
 
 
-def provision(host: Host, config: GuestConfig | None = None, extra: Mapping[str, str] | None = None) -> None:
-    """Bring this package's guest program (and `config`, and files for /etc/awsgpu) and run it; returns at once."""
-    host.run([COMMAND, "update"], stdin=upload(config, dict(extra or {})), sudo=True)
-    host.run([COMMAND, "provision"], sudo=True)
+def provision(
+    host: Host,
+    config: GuestConfig | None = None,
+    extra: Mapping[str, str] | None = None,
+    changes: Mapping[str, object] | None = None,
+) -> None:
+    """Bring this package's guest program and run it; returns at once.
+
+    With it go a whole `config`, `extra` files for /etc/awsgpu, and `changes` to the configuration that
+    is there: "environment", "pip_index" or "mirror", as `GuestConfig` has them.
+    """
+    host.run([GUEST_COMMAND, "update"], stdin=upload(config, dict(extra or {})), sudo=True)
+    if changes:
+        host.run([GUEST_COMMAND, "configure"], stdin=json.dumps(dict(changes)).encode(), sudo=True)
+    host.run([GUEST_COMMAND, "provision"], sudo=True)
+
+
+def install(host: Host, config: GuestConfig, extra: Mapping[str, str] | None = None) -> None:
+    """Bring the guest program to an instance whose user-data had none of it, and run it; returns at once."""
+    host.run(["sh", "-c", UNPACK], stdin=first_files(config), sudo=True)
+    provision(host, config, extra)
 
 
 def provision_when_there(host: Host, extra: Mapping[str, str] | None = None) -> None:
@@ -90,12 +108,12 @@ def provision_when_there(host: Host, extra: Mapping[str, str] | None = None) -> 
 
 def keep(host: Host, hours: float) -> None:
     """Hold the instance's idle stop off for `hours` from now; 0 takes a hold back."""
-    host.run([COMMAND, "keep", f"{hours:g}"], sudo=True)
+    host.run([GUEST_COMMAND, "keep", f"{hours:g}"], sudo=True)
 
 
 def logs(host: Host, source: str = "guest", *, follow: bool = False) -> Iterator[str]:
     """Yield the lines of the guest's provisioning log, or of Jupyter's."""
-    for line in host.follow([COMMAND, "logs", "--source", source, *(["-f"] if follow else [])], sudo=True):
+    for line in host.follow([GUEST_COMMAND, "logs", "--source", source, *(["-f"] if follow else [])], sudo=True):
         yield clean(line)
 
 
@@ -148,7 +166,7 @@ def _moment(value: object) -> datetime | None:
 
 
 def _status(host: Host) -> dict[str, Any]:
-    return document(host.run([COMMAND, "status", "--json"], sudo=True).stdout)
+    return document(host.run([GUEST_COMMAND, "status", "--json"], sudo=True).stdout)
 
 
 def _failure(report: GuestReport) -> ProvisioningFailed:

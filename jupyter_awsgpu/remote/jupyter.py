@@ -6,8 +6,7 @@ import time
 from typing import TYPE_CHECKING
 
 from jupyter_awsgpu.errors import JupyterDown, RemoteCommandFailed
-from jupyter_awsgpu.model import JupyterServer
-from jupyter_awsgpu.remote.guest import COMMAND
+from jupyter_awsgpu.model import GUEST_COMMAND, JupyterServer
 from jupyter_awsgpu.remote.text import clean, document
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ HIGHEST_PORT = 65535
 def find_server(host: Host) -> JupyterServer:
     """Return port and token as the server's own record on the instance has them. Raises JupyterDown."""
     try:
-        found = document(host.run([COMMAND, "jupyter", "--json"], sudo=True).stdout)
+        found = document(host.run([GUEST_COMMAND, "jupyter", "--json"], sudo=True).stdout)
     except RemoteCommandFailed as exc:
         raise JupyterDown(name=exc.facts.get("name", "the instance"), log=exc.facts.get("output", "")) from exc
     port, token, pid = found.get("port"), found.get("token"), found.get("pid")

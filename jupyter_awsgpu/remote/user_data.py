@@ -13,11 +13,16 @@ import json
 import tarfile
 from dataclasses import asdict, dataclass, field
 from importlib.resources import files
+from typing import TYPE_CHECKING
+
+from jupyter_awsgpu.model import GUEST_COMMAND
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 LIMIT_BYTES = 12 * 1024
 """EC2 takes 16 KB raw; the rest is left to what a user may want to add."""
 
-WRAPPER = "/usr/local/bin/awsgpu-guest"
 PROGRAM = "/opt/awsgpu"
 SEED = ("__init__.py", "accounts.py", "arm.sh", "commands.py", "hostkey.py", "identity.py", "paths.py", "seed.py")
 EARLY = "if command -v awsgpu-guest >/dev/null; then awsgpu-guest boot --early; fi"
@@ -27,9 +32,9 @@ EARLY = "if command -v awsgpu-guest >/dev/null; then awsgpu-guest boot --early; 
 class GuestConfig:
     """What the guest is to do: the wishes of the launch that concern the instance itself.
 
-    Times are minutes or hours as named, money is dollars. `mirror` maps "cuda_repository",
-    "miniforge" and "anaconda" (and `…_sha256`) to other addresses than the vendors'; an image may
-    bring such a map of its own as /etc/awsgpu/mirror.json.
+    Times are minutes or hours as named, money is dollars. `mirror` maps "apt",
+    "conda_channel", "cuda_repository", "miniforge" and "anaconda" (the last two also with `_sha256`)
+    to other addresses than the vendors'; an image may bring such a map as /etc/awsgpu/mirror.json.
     """
 
     name: str
@@ -91,7 +96,7 @@ def user_data(config: GuestConfig, first_host_key: tuple[str, str], ssh_user: st
 def program_files(config: GuestConfig) -> list[tuple[str, str, str]]:
     """Return (path on the instance, content, mode) of what user-data puts there."""
     return [
-        (WRAPPER, _file("awsgpu-guest.sh"), "0755"),
+        (GUEST_COMMAND, _file("awsgpu-guest.sh"), "0755"),
         (f"{PROGRAM}/main.py", _file("main.py"), "0644"),
         *((f"{PROGRAM}/guest/{name}", _file(name), "0644") for name in SEED),
         ("/etc/awsgpu/config.json", config.document(), "0600"),
@@ -111,12 +116,21 @@ def upload(config: GuestConfig | None = None, extra: dict[str, str] | None = Non
     if config is not None:
         members["etc/config.json"] = config.document()
     members.update({f"etc/{name}": text for name, text in (extra or {}).items()})
+    return _tar((name, text, "0644") for name, text in members.items())
+
+
+def first_files(config: GuestConfig) -> bytes:
+    """Return as a tar, to be unpacked at /, what user-data would have put on an instance of our own."""
+    return _tar((path.lstrip("/"), text, mode) for path, text, mode in program_files(config))
+
+
+def _tar(members: Iterable[tuple[str, str, str]]) -> bytes:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as archive:
-        for name, text in members.items():
+        for name, text, mode in members:
             data = text.encode()
             about = tarfile.TarInfo(name)
-            about.size = len(data)
+            about.size, about.mode = len(data), int(mode, 8)
             archive.addfile(about, io.BytesIO(data))
     return packed.getvalue()
 

@@ -288,13 +288,13 @@ def keep(name: str | None = None, *, hours: float = 1.0, **where: Unpack[Where])
 
 
 @_quietly
-def provision(name: str | None = None, **where: Unpack[Where]) -> Instance:
-    """Run the set-up of an instance again; what is right stays."""
+def provision(name: str | None = None, *, environment: str | None = None, **where: Unpack[Where]) -> Instance:
+    """Run the set-up of an instance again; what is right stays. `environment` is a file, or "local"."""
     from jupyter_awsgpu.verbs.provision import provision as set_up
 
     ask = _ask(where)
     bench = ask.bench()
-    return _finished(ask, lambda: set_up(bench, name))
+    return _finished(ask, lambda: set_up(bench, name, environment=environment))
 
 
 @_quietly

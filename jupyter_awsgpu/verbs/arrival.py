@@ -15,7 +15,7 @@ from jupyter_awsgpu.verbs.selection import endpoint, with_tunnel
 
 if TYPE_CHECKING:
     from jupyter_awsgpu.host import Host
-    from jupyter_awsgpu.model import Endpoint, GuestStep, Instance, JupyterServer
+    from jupyter_awsgpu.model import Endpoint, GuestReport, GuestStep, Instance, JupyterServer
     from jupyter_awsgpu.records import Operation, Step
     from jupyter_awsgpu.verbs.workbench import Workbench
 
@@ -53,8 +53,11 @@ def arrive(bench: Workbench, instance: Instance, operation: Operation, way: Way,
     host = _reach(bench, instance, operation, way, booting=booting)
     try:
         with operation.step("identity", "Verifying who answers") as step:
-            ssh.exchange_host_key(host, bench.records.pins, instance.launch_id)
-            step.say("The instance has its own host key, pinned here")
+            if instance.adopted:  # its host keys are its owner's to change
+                step.say("The instance answers with the host key it was adopted by")
+            else:
+                ssh.exchange_host_key(host, bench.records.pins, instance.launch_id)
+                step.say("The instance has its own host key, pinned here")
         host = _provisioned(bench, instance, operation, way, host)
         with operation.step("jupyter", "Reading port and token from Jupyter") as step:
             server = jupyter.find_server(host)
@@ -69,8 +72,9 @@ def _provisioned(bench: Workbench, instance: Instance, operation: Operation, way
     with operation.step("provision", "The instance sets itself up") as step:
         for _ in range(REBOOTS + 1):
             with suppress(SshUnreachable):  # it restarts, and takes the connection with it
-                if guest.follow_progress(host, lambda one: _tell(step, one), dict(way.brings)).phase == "ready":
-                    step.say("The instance is set up")
+                report = guest.follow_progress(host, lambda one: _tell(step, one), dict(way.brings))
+                if report.phase == "ready":
+                    step.say(_set_up(report))
                     return host
             host.close()
             step.say("The instance restarts; waiting for it")
@@ -107,6 +111,12 @@ def _with_addresses(bench: Workbench, exc: SshUnreachable) -> SshUnreachable:
         words = f"; the security group lets in {allowed}, and web pages see this machine at {seen}"
         return with_facts(exc, addresses=f"{exc.facts.get('addresses', '')}{words}")
     return exc
+
+
+def _set_up(report: GuestReport) -> str:
+    """Return that it is set up, and what of a person's environment could not be had there."""
+    noted = [one.text for one in report.steps if one.key == "environment" and one.phase == "done"]
+    return ". ".join(["The instance is set up", *noted])
 
 
 def _tell(step: Step, one: GuestStep) -> None:

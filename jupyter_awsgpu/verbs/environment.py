@@ -28,8 +28,13 @@ class Environment:
     text: str
     skipped: tuple[str, ...] = ()
 
+    @property
+    def left_out(self) -> str:
+        """Return the sentence that names what cannot travel."""
+        return f"Installed from this machine, so left out of the environment: {', '.join(self.skipped)}"
 
-def read_environment(wish: str | None) -> Environment | None:
+
+def read_environment(wish: str | None, verb: str = "launch") -> Environment | None:
     """Read `--env FILE` or freeze this very environment for `--env local`. Raises `BadValue`."""
     if wish is None:
         return None
@@ -38,13 +43,13 @@ def read_environment(wish: str | None) -> Environment | None:
     path = Path(wish).expanduser()
     kinds = {".txt": "requirements.txt", ".yml": "environment.yml", ".yaml": "environment.yml"}
     if path.suffix not in kinds:
-        raise _bad(wish, "it takes local, a requirements.txt or an environment.yml")
+        raise _bad(wish, "it takes local, a requirements.txt or an environment.yml", verb)
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as exc:
-        raise _bad(wish, "it cannot be read") from exc
+        raise _bad(wish, "it cannot be read", verb) from exc
     if len(text) > LIMIT_BYTES:
-        raise _bad(wish, "it is larger than any list of packages")
+        raise _bad(wish, "it is larger than any list of packages", verb)
     return Environment(kinds[path.suffix], text)
 
 
@@ -69,5 +74,5 @@ def freeze(distributions: Iterable[metadata.Distribution]) -> Environment:
     )
 
 
-def _bad(wish: str, expected: str) -> BadValue:
-    return BadValue(option="--env", value=wish, expected=expected, verb="launch")
+def _bad(wish: str, expected: str, verb: str) -> BadValue:
+    return BadValue(option="--env", value=wish, expected=expected, verb=verb)

@@ -28,6 +28,7 @@ from jupyter_awsgpu.verbs.choice import Choice, decide, require_consent, require
 from jupyter_awsgpu.verbs.choosing import regions
 from jupyter_awsgpu.verbs.concurrently import concurrently
 from jupyter_awsgpu.verbs.environment import read_environment
+from jupyter_awsgpu.verbs.mirrors import guest_settings
 from jupyter_awsgpu.verbs.selection import regions_to_ask, with_tunnel
 from jupyter_awsgpu.verbs.start import wait_until_running
 
@@ -61,6 +62,8 @@ def launch(bench: Workbench, wishes: Wishes, *, yes: bool = False, open_browser:
         bench.records.lock(wishes.name, timeout_s=LOCK_WITHIN_S),
         bench.records.operations.begin("launch", wishes.name, bench.listener) as operation,
     ):
+        if environment and environment.skipped:
+            bench.hear(operation, "environment", environment.left_out)
         try:
             return _Launch(bench, wishes, operation, way).go(yes=yes)
         except KeyboardInterrupt as exc:
@@ -236,8 +239,8 @@ class _Launch:
             python=wishes.python,
             cuda=wishes.cuda,
             environment=self.way.brings[0][0] if self.way.brings else None,
-            pip_index=str(settings.pip_index) or None,
             version=__version__,
+            **guest_settings(settings),
         )
 
     def _arrive(self, instance: Instance, *, booting: bool) -> Instance:

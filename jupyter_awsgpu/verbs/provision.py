@@ -7,18 +7,23 @@ from typing import TYPE_CHECKING
 from jupyter_awsgpu.remote import guest
 from jupyter_awsgpu.verbs.arrival import Way, arrive
 from jupyter_awsgpu.verbs.connect import require_running
+from jupyter_awsgpu.verbs.environment import read_environment
+from jupyter_awsgpu.verbs.mirrors import guest_settings
 from jupyter_awsgpu.verbs.selection import choose, endpoint
 
 if TYPE_CHECKING:
     from jupyter_awsgpu.model import Instance
+    from jupyter_awsgpu.verbs.environment import Environment
     from jupyter_awsgpu.verbs.workbench import Workbench
 
 
-def provision(bench: Workbench, name: str | None = None) -> Instance:
+def provision(bench: Workbench, name: str | None = None, *, environment: str | None = None) -> Instance:
     """Run the provisioning again: what is right stays, what failed is tried again, the guest is this version's.
 
-    Raises `ProvisioningFailed` with the step that failed, and the errors of the way in.
+    `environment` is as for `launch`: a file to reproduce in a kernel of its own, or "local". Raises
+    `ProvisioningFailed` with the step that failed, and the errors of the way in.
     """
+    brought = read_environment(environment, "provision")
     instance = choose(bench, name, "provision")
     require_running(instance, "be provisioned")
     with (
@@ -28,6 +33,14 @@ def provision(bench: Workbench, name: str | None = None) -> Instance:
         with operation.step("program", "Bringing the guest program") as step:
             target = endpoint(bench, instance)
             with bench.hosts.connect(target, launch_id=instance.launch_id, name=instance.name) as host:
-                guest.provision(host)
-            step.say("The guest program is this version's")
+                files = {brought.file: brought.text} if brought else {}
+                guest.provision(host, extra=files, changes=_changes(bench, brought))
+            step.say(brought.left_out if brought and brought.skipped else "The guest program is this version's")
         return arrive(bench, instance, operation, Way(bench.settings.local_port), booting=False)
+
+
+def _changes(bench: Workbench, brought: Environment | None) -> dict[str, object]:
+    """Return what differs from the configuration on the instance: the environment, and mirrors set since."""
+    settings = guest_settings(bench.settings)
+    changes: dict[str, object] = {key: value for key, value in settings.items() if value}
+    return changes | ({"environment": brought.file} if brought else {})

@@ -62,12 +62,13 @@ def _whom_and_how_long(name: str | None, time: str | None, hours: float | None) 
 
 @verb("provision")
 @click.argument("name", type=values.INSTANCE, required=False)
+@click.option("--env", "environment", metavar="FILE|local", help="An environment to reproduce on it.")
 @pass_ask
-def provision(ask: Ask, *, name: str | None) -> Any:
+def provision(ask: Ask, *, name: str | None, environment: str | None) -> Any:
     """Run the set-up of an instance again: what failed is tried again, what is right stays."""
     from jupyter_awsgpu.verbs.provision import provision as set_up
 
-    return set_up(ask.bench(), name)
+    return set_up(ask.bench(), name, environment=environment)
 
 
 @verb("image")

@@ -44,7 +44,7 @@ class FolderHost:
     ) -> Result:
         del sudo
         done = subprocess.run(
-            [*command], input=stdin, capture_output=True, timeout=timeout_s, env=self.environment, check=False
+            self.here(command), input=stdin, capture_output=True, timeout=timeout_s, env=self.environment, check=False
         )
         if check and done.returncode:
             raise RemoteCommandFailed(
@@ -54,7 +54,7 @@ class FolderHost:
 
     def follow(self, command: Sequence[str], *, sudo: bool = False, check: bool = True) -> Iterator[str]:
         del sudo
-        with subprocess.Popen([*command], stdout=subprocess.PIPE, env=self.environment, text=True) as child:
+        with subprocess.Popen(self.here(command), stdout=subprocess.PIPE, env=self.environment, text=True) as child:
             assert child.stdout is not None
             try:
                 for line in child.stdout:
@@ -63,6 +63,11 @@ class FolderHost:
                 child.terminate()
         if check and child.returncode not in (0, -signal.SIGTERM):
             raise RemoteCommandFailed(name=self.name, command=command[0], status=child.returncode, output="")
+
+    def here(self, command: Sequence[str]) -> list[str]:
+        """Return the command with its program's full path moved below `root`, if it lies there."""
+        inside = self.path(command[0])
+        return [str(inside) if command[0].startswith("/") and inside.exists() else command[0], *command[1:]]
 
     def path(self, inside: str) -> Path:
         return self.root / inside.lstrip("/")
