@@ -21,8 +21,8 @@ The tree:
     │   └── NoSuchInstance · NameAmbiguous · OtherWishes · OtherOwner · WrongState · InstanceGone
     │       ImageUnproven
     ├── HostError             the way to the instance
-    │   └── SshUnreachable · SshRefused · HostKeyWrong · HostKeyUnknown · KeyMissing · KeyTooOpen
-    │       RemoteCommandFailed
+    │   └── SshUnreachable · SshRefused · HostKeyWrong · HostKeyUnknown · HostKeyNotShown
+    │       KeyMissing · KeyTooOpen · RemoteCommandFailed
     ├── TunnelError           PortTaken · TunnelLost
     ├── GuestError            ProvisioningFailed · JupyterDown
     ├── AwsError              AWS or the way to it failed: AwsUnreachable · AwsFailing · AwsThrottled
@@ -577,6 +577,17 @@ class HostKeyUnknown(HostError):
     code = "host-key-unknown"
     cause = "This machine does not know the host key of {name}: it was launched from another one; import its key."
     remedy_template = "awsgpu key import FILE"
+
+
+class HostKeyNotShown(HostError):
+    """The console shows no host key of an instance that is to be adopted. Facts: name, key_file."""
+
+    code = "host-key-not-shown"
+    cause = (
+        "The console of {name} shows no host key, so nobody can tell who answers for it. Read the line in its "
+        "/etc/ssh/ssh_host_ed25519_key.pub over a way you trust."
+    )
+    remedy_template = "awsgpu adopt {name} --key {key_file} --host-key LINE"
 
 
 class KeyMissing(HostError):

@@ -77,6 +77,10 @@ class Cloud:
         """Return the image a wish means for a type. Raises `ImageNotFound`, `ImageUnsuitable`."""
         return images.image(self.place, wish, itype)
 
+    def image_of(self, instance: Instance) -> Image:
+        """Return the image an instance was made from. Raises `ImageNotFound`, also for one deleted since."""
+        return images.by_id(self.place, instance.image_id)
+
     def images(self) -> tuple[Image, ...]:
         """Return the images a launch understands here, one's own among them."""
         return images.images(self.place)
@@ -307,6 +311,10 @@ class Cloud:
     def set_instance_type(self, instance_id: str, type_name: str) -> None:
         """Give a stopped instance another type."""
         lifecycle.set_instance_type(self.place, instance_id, type_name)
+
+    def tag(self, instance_id: str, tags: Mapping[str, str]) -> None:
+        """Write tags on an instance that exists."""
+        lifecycle.tag(self.place, instance_id, tags)
 
     def console_output(self, instance_id: str) -> str:
         """Return what the instance has printed on its console."""

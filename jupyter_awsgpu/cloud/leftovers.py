@@ -8,7 +8,7 @@ from jupyter_awsgpu.cloud import instances, keys, lifecycle, network, prices, st
 from jupyter_awsgpu.cloud.place import filters
 from jupyter_awsgpu.cloud.refusals import refusals
 from jupyter_awsgpu.errors import OtherOwner
-from jupyter_awsgpu.model import InstanceState, Leftover
+from jupyter_awsgpu.model import ADOPTED, InstanceState, Leftover
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -23,12 +23,13 @@ HOURS_A_MONTH = 730.0
 def leftovers(place: Place, owner: str) -> tuple[Leftover, ...]:
     """Return everything of the owner's in the region that costs or clutters. Read-only.
 
-    Key pairs and groups count only while no living instance uses them.
+    Key pairs and groups count only while no living instance uses them. An adopted instance and its
+    volumes were never ours to remove: they are left out.
     """
     living = instances.instances(place, owner=owner)
     images = _images(place, owner)
     return (
-        *(_instance(place, one) for one in living),
+        *(_instance(place, one) for one in living if not one.adopted),
         *_volumes(place, owner, living),
         *images.values(),
         *_snapshots(
@@ -72,7 +73,9 @@ def _instance(place: Place, one: Instance) -> Leftover:
 
 def _volumes(place: Place, owner: str, living: Iterable[Instance]) -> list[Leftover]:
     names = {volume: one.name for one in living for volume in one.volume_ids}
-    rows = list(place.pages(place.ec2, "describe_volumes", "Volumes", Filters=_owned(owner)))
+    theirs = {volume for one in living if one.adopted for volume in one.volume_ids}
+    pages = place.pages(place.ec2, "describe_volumes", "Volumes", Filters=_owned(owner))
+    rows = [one for one in pages if one["VolumeId"] not in theirs]
     price = prices.disk_price(place) if rows else None  # asked only where there is something to pay for
     found = []
     for one in rows:
@@ -181,8 +184,8 @@ def _require_ours(place: Place, one: Leftover) -> None:
         rows = getattr(place.ec2, operation)(Filters=filters(**{field: one.id}))[result]
     for row in rows:
         for resource in row.get("Instances", (row,)):
-            if not tags.ours(resource):
-                raise OtherOwner(name=one.name or one.id, owner="somebody else (it does not carry our tags)")
+            if not tags.ours(resource) or ADOPTED in tags.read(resource):
+                raise OtherOwner(name=one.name or one.id, owner="somebody else (its tags say that we did not make it)")
 
 
 def _terminate_and_wait(place: Place, instance_id: str) -> None:

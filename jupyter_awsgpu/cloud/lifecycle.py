@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from jupyter_awsgpu.cloud import catalogue
 from jupyter_awsgpu.cloud.instances import KNOWN_WITHIN_S, look
 from jupyter_awsgpu.cloud.refusals import refusals
+from jupyter_awsgpu.cloud.tags import written
 from jupyter_awsgpu.errors import (
     AwsThrottled,
     AwsUnreachable,
@@ -21,7 +22,7 @@ from jupyter_awsgpu.errors import (
 from jupyter_awsgpu.model import Instance, InstanceState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from jupyter_awsgpu.cloud.place import Place
 
@@ -139,6 +140,12 @@ def set_instance_type(place: Place, instance_id: str, type_name: str) -> None:
             place.ec2.modify_instance_attribute(InstanceId=instance_id, InstanceType={"Value": type_name})
     except UnknownType as exc:
         raise UnknownType(instance_type=type_name, nearest="listed by the command") from exc
+
+
+def tag(place: Place, instance_id: str, tags: Mapping[str, str]) -> None:
+    """Write tags on an instance that exists: how one of another tool's becomes one we know."""
+    with refusals(region=place.region, instance_id=instance_id):
+        place.ec2.create_tags(Resources=[instance_id], Tags=written(tags))
 
 
 def console_output(place: Place, instance_id: str) -> str:

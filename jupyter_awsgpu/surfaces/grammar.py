@@ -53,6 +53,7 @@ CHAPTERS: dict[str, tuple[Verb, ...]] = {
         Verb("keep", "lifecycle", "Hold the idle stop off for a while."),
         Verb("image", "lifecycle", "Make an image of an instance."),
         Verb("provision", "lifecycle", "Set an instance up again; what is right stays."),
+        Verb("adopt", "adopting", "Take in an instance that another tool launched."),
         Verb("terminate", "lifecycle", "End an instance and delete its disk."),
     ),
     "Money and health": (

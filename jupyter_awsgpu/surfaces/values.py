@@ -183,6 +183,7 @@ class _Forward(_Kind):
 
 NAME = _Name("NAME", r"[A-Za-z][A-Za-z0-9_-]{0,39}", "")
 INSTANCE = _InstanceName("NAME", r"[A-Za-z][A-Za-z0-9_-]{0,99}", "it takes a name or an id such as i-0abc")
+INSTANCE_ID = _Pattern("ID", r"i-[0-9a-f]{8,17}", "it takes an instance's id such as i-0abc1234def567890")
 TYPE = _InstanceType("TYPE", r"[a-z][a-z0-9-]*\.[a-z0-9-]+", "")
 REGION = _Region("REGION", r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}", "")
 FORWARD = _Forward()

@@ -41,8 +41,14 @@ def leftovers(bench: Workbench) -> tuple[Leftover, ...]:
             found.extend(answer)
         elif not isinstance(answer, RegionNotEnabled):
             raise answer
-    found.extend(_on_this_machine(bench, {one.id for one in found}))
+    found.extend(_on_this_machine(bench, {one.id for one in found} | adopted_here(bench)))
     return tuple(sorted(found, key=lambda one: (-(one.cost_per_month or 0.0), one.kind, one.name)))
+
+
+def adopted_here(bench: Workbench) -> set[str]:
+    """Return the ids of instances adopted on this machine: in use, and on no list of what may be removed."""
+    entries = [one for one in bench.records.journal.entries() if one.wishes.get("adopted") and one.ended is None]
+    return {instance_id for one in entries for instance_id in one.instance_ids}
 
 
 def _on_this_machine(bench: Workbench, existing: set[str]) -> list[Leftover]:

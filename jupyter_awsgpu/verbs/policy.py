@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from jupyter_awsgpu.model import ADOPTED
+
 LOOK = (
     "ec2:DescribeAddresses",
     "ec2:DescribeAvailabilityZones",
@@ -48,11 +50,12 @@ CHANGE = (
     "ec2:ModifyVolume",
     "ec2:ReleaseAddress",
     "ec2:RevokeSecurityGroupIngress",
-    "ec2:StartInstances",
-    "ec2:StopInstances",
     "ec2:TerminateInstances",
 )
-"""What touches something that exists: allowed only on what carries our tag."""
+"""What touches something that exists: allowed only on what carries our tag, and was not adopted."""
+
+PAUSE = ("ec2:StartInstances", "ec2:StopInstances")
+"""Allowed on an adopted instance too."""
 
 TAG = "jupyter-awsgpu:schema"
 
@@ -61,10 +64,13 @@ def iam_policy(partition: str = "aws") -> dict[str, Any]:
     """Return the policy document, ready for `aws iam create-policy`.
 
     Composed from the calls `cloud/` makes and AWS's «Actions, resources, and condition keys»; run
-    against the simulated AWS's IAM, not against AWS itself.
+    against the simulated AWS's IAM, not against AWS itself. `Adopt` lets its holder start and stop, and
+    neither change nor end, any instance of the account; whoever adopts none may strike it out.
     """
     tagged_request = {"Null": {f"aws:RequestTag/{TAG}": "false"}}
     tagged_resource = {"Null": {f"aws:ResourceTag/{TAG}": "false"}}
+    made_by_us = {"Null": {f"aws:ResourceTag/{TAG}": "false", f"aws:ResourceTag/{ADOPTED}": "true"}}
+    adopting = {"Null": {f"aws:ResourceTag/{TAG}": "true"}, "StringEquals": {f"aws:RequestTag/{ADOPTED}": "1"}}
     parameters = f"arn:{partition}:ssm:*::parameter/aws/service/*"
     quotas = f"arn:{partition}:servicequotas:*:*:ec2/*"
     made = [
@@ -85,7 +91,9 @@ def iam_policy(partition: str = "aws") -> dict[str, Any]:
             _statement("MakeTagged", MAKE, "*", tagged_request),
             _statement("MakeIn", ("ec2:CreateSecurityGroup",), f"arn:{partition}:ec2:*:*:vpc/*"),
             _statement("TagWhatIsMade", ("ec2:CreateTags",), "*", _creating()),
-            _statement("ChangeOurs", CHANGE, "*", tagged_resource),
+            _statement("ChangeOurs", CHANGE, "*", made_by_us),
+            _statement("Pause", PAUSE, "*", tagged_resource),
+            _statement("Adopt", ("ec2:CreateTags",), f"arn:{partition}:ec2:*:*:instance/*", adopting),
         ],
     }
 
