@@ -43,7 +43,7 @@ def records(demo: DemoStatus) -> Records:
 def clean(demo: DemoStatus) -> Iterator[None]:
     """Leave no instance behind, and no fault open."""
     yield
-    client.ask(demo, "settings", {"latency_ms": 0})
+    client.ask(demo, "settings", {"latency_ms": 0, "stopping_s": 0.3})
     for one in run("status").document:
         run("terminate", one["instance_id"], "--yes")
 
@@ -189,7 +189,8 @@ def test_every_verb_that_waits_can_be_interrupted(demo: DemoStatus, records: Rec
     assert "gpu" in interrupt(working, words).error["message"]
     client.ask(demo, "settings", {"latency_ms": 0, "stopping_s": 0.3})
     again = run(*words)
-    assert again.status == 0, again.err
+    gone = words[0] == "terminate" and not run("status").document  # EC2 obeyed the one that nobody waited for
+    assert again.status == 0 or gone, again.err
 
 
 REFUSING = (("connect", "gpu"), ("token", "gpu"), ("ssh", "gpu", "--", "touch", "intruded"), LAUNCH)
