@@ -145,6 +145,8 @@ class Image:
     driver: str | None = None
     snapshot_ids: tuple[str, ...] = ()
     historical: bool = False
+    supports: tuple[str, ...] = ()
+    """Families of GPU types it runs on, e.g. `g4dn`; filled where images are listed."""
 
     @property
     def has_driver(self) -> bool:
@@ -164,6 +166,9 @@ class Quota:
     spot: bool = False
     request_status: str | None = None
     requested: float | None = None
+    instance_type: str | None = None
+    needed: int | None = None
+    """The vCPUs that one more instance of `instance_type` takes, where a type was asked about."""
 
     @property
     def free(self) -> float:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_awsgpu.drivers import fit
 from jupyter_awsgpu.errors import (
+    AwsGpuError,
     DiskTooSmall,
     DriverUnfit,
     FreePlan,
@@ -106,6 +107,15 @@ def require_paid_plan(bench: Workbench, itype: InstanceType) -> None:
     """Refuse what a Free-plan account cannot launch: DryRun does not tell, RunInstances would."""
     if not itype.free_tier and bench.clouds.account_plan() == "free":
         raise FreePlan(instance_type=itype.name)
+
+
+def require_consent_first(bench: Workbench, wishes: Wishes, *, yes: bool) -> None:
+    """Ask for the yes of a launch that will go on by itself, with nobody there to ask; its refusals stay its own."""
+    try:
+        choice = decide(bench, wishes)
+    except AwsGpuError:
+        return
+    require_consent(bench, choice, yes=yes)
 
 
 def require_consent(bench: Workbench, choice: Choice, *, yes: bool) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from jupyter_awsgpu.cloud import catalogue
+from jupyter_awsgpu.drivers import fit
 from jupyter_awsgpu.errors import AwsGpuError, BadValue, CredentialsError, TypeNotOffered
 
 if TYPE_CHECKING:
@@ -32,7 +34,7 @@ def types(
     """
     if max_price is not None and max_price <= 0:
         raise BadValue(option="--max-price", value=max_price, expected="it takes dollars an hour", verb="types")
-    offers = bench.cloud(region).offers(include_retired=everything)
+    offers = bench.somewhere(region).offers(include_retired=everything)
     return tuple(
         one
         for one in sorted(offers, key=_cheapest_first)
@@ -60,7 +62,7 @@ def regions(bench: Workbench, instance_type: str, *, spot: bool = True) -> tuple
 
     Raises `UnknownType`; `TypeNotOffered` where none has it.
     """
-    itype = bench.cloud().instance_type(instance_type)
+    itype = bench.somewhere().instance_type(instance_type)
 
     def ask(cloud: Cloud) -> Offer | None:
         return cloud.offer(itype, spot=spot)
@@ -97,13 +99,26 @@ def quota(
     if request is None:
         if now is None:
             raise AwsGpuError(f"The limit for {itype.name} could not be asked in {cloud.region}.")
-        return now
+        return replace(now, instance_type=itype.name, needed=itype.vcpus)
     if now is not None and request <= now.limit:
         expected = f"the limit is {now.limit:g} already; ask for more than that"
         raise BadValue(option="--request", value=request, expected=expected, verb="quota")
-    return cloud.request_quota(itype, request, spot=spot)
+    asked = cloud.request_quota(itype, request, spot=spot)
+    return replace(asked, instance_type=itype.name, needed=itype.vcpus)
 
 
 def images(bench: Workbench, *, region: str | None = None) -> tuple[Image, ...]:
-    """Return the images a launch understands in the region, one's own among them."""
-    return bench.cloud(region).images()
+    """Return the images a launch understands in the region, one's own among them, each with what it runs on."""
+    return tuple(replace(one, supports=_families(one)) for one in bench.cloud(region).images())
+
+
+def _families(image: Image) -> tuple[str, ...]:
+    """Return the families of NVIDIA types that the image serves, by architecture and driver."""
+    known = filter(None, map(catalogue.instance_type, catalogue.type_names()))
+    fitting = (
+        one.name.partition(".")[0]
+        for one in known
+        if one.gpu is not None and one.gpu.maker == "NVIDIA" and one.architecture == image.architecture
+        if fit(one.gpu, image).ok
+    )
+    return tuple(sorted(set(fitting)))

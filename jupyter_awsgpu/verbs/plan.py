@@ -39,7 +39,7 @@ def plan(bench: Workbench, wishes: Wishes) -> Plan:
     Raises only what makes the question itself meaningless: `UnknownType`, `UnknownRegion`, bad
     values. Makes no mutating call except with DryRun.
     """
-    cloud = bench.cloud(wishes.region)
+    cloud = bench.somewhere(wishes.region)
     itype = cloud.instance_type(wishes.instance_type)
     inquiry = _Inquiry(bench, cloud, wishes, itype)
     with concurrently(8) as pool:
@@ -94,6 +94,7 @@ class _Inquiry:
         """Return the checks in the order a person reads them."""
         return [
             self._question("credentials", "AWS credentials", self._credentials),
+            self._question("region", "AWS region", self._region),
             self._question("account-plan", "Account may launch it", self._account_plan),
             self._question("permissions", "Permissions", self._permissions),
             self._question("offered", "Type offered", self._offered),
@@ -111,7 +112,7 @@ class _Inquiry:
             try:
                 detail = ask()
             except (CredentialsError, AwsUnreachable) as exc:
-                if key == "credentials":
+                if key in ("credentials", "region"):
                     return Check(key, label, ok=False, detail=exc.message, remedy=exc.remedy, error=exc.code)
                 return Check(key, label, ok=None, detail="could not be asked")
             except AwsGpuError as exc:
@@ -123,6 +124,9 @@ class _Inquiry:
     def _credentials(self) -> str:
         identity = self.bench.clouds.identity()
         return f"account {identity.account}, {identity.owner.partition('/')[2]}"
+
+    def _region(self) -> str:
+        return self.wishes.region or self.bench.clouds.default_region
 
     def _account_plan(self) -> str | None:
         require_paid_plan(self.bench, self.itype)

@@ -6,6 +6,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from jupyter_awsgpu.errors import NoRegion
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -15,6 +17,9 @@ if TYPE_CHECKING:
     from jupyter_awsgpu.records import Operation, Records
     from jupyter_awsgpu.settings import AWSGPU
     from jupyter_awsgpu.tunnel import Tunnels
+
+REFERENCE_REGION = "us-east-1"
+"""Where to look as long as nobody has named a region: AWS's largest, with its lowest prices."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,13 @@ class Workbench:
     def cloud(self, region: str | None = None) -> Cloud:
         """Return the cloud in `region`, or in the one that settings and profile name."""
         return self.clouds.here(region)
+
+    def somewhere(self, region: str | None = None) -> Cloud:
+        """Return the same, or the reference region's where none is set: enough to look and compare."""
+        try:
+            return self.cloud(region)
+        except NoRegion:
+            return self.cloud(REFERENCE_REGION)
 
     def hear(self, operation: Operation, step: str, text: str) -> None:
         """Say something outside a step."""

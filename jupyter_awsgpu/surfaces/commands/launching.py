@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from jupyter_awsgpu.model import Wishes
     from jupyter_awsgpu.settings import AWSGPU
+    from jupyter_awsgpu.verbs.workbench import Workbench
 
 SPOT = ("no", "yes", "prefer")
 
@@ -76,6 +77,17 @@ def _wishes(settings: AWSGPU, instance_type: str, options: dict[str, Any]) -> Wi
     return wishes_from(settings, instance_type, **given)
 
 
+def _agreed(ask: Ask, bench: Workbench, wishes: Wishes) -> bool:
+    """Return whether somebody said yes to a price that wants one; raises `NeedsYes` where nobody did."""
+    from jupyter_awsgpu.verbs.choice import require_consent_first
+
+    def act(agreed: bool) -> bool:
+        require_consent_first(bench, wishes, yes=agreed)
+        return agreed
+
+    return ask.consented(act, yes=False)
+
+
 def _settings(options: dict[str, Any]) -> dict[str, Any]:
     return {name: options[name] for name in SETTINGS if options.get(name) is not None}
 
@@ -113,6 +125,8 @@ def launch(
     if detach:
         from jupyter_awsgpu.surfaces.detached import detach as start_apart
 
+        if not yes and _agreed(ask, ask.bench(**_settings(options)), wishes):
+            ask.arguments.append("--yes")
         return start_apart(ask, settings)
     opened = open_browser if open_browser is not None else bool(settings.open_browser) and not ask.json
     bench = ask.bench(**_settings(options))

@@ -128,6 +128,9 @@ def quota(quota: Quota, *, simulated: bool = False) -> Sheet:
         ("In use", Cell(f"{quota.used:g} vCPUs", bar=share)),
         ("Free", Cell(f"{quota.free:g} vCPUs", "good" if quota.free else "bad")),
     ]
+    if quota.needed is not None:
+        text = f"{quota.needed} vCPUs for one {quota.instance_type}"
+        rows.append(("Needed", Cell(text, "good" if quota.needed <= quota.free else "bad")))
     if quota.request_status:
         wanted = f" for {quota.requested:g} vCPUs" if quota.requested is not None else ""
         rows.append(("Request", Cell(f"{quota.request_status.lower().replace('_', ' ')}{wanted}", "warn")))
@@ -147,8 +150,9 @@ def images(images: Sequence[Image], *, simulated: bool = False, now: datetime | 
     columns = (
         Column("Choice"),
         Column("Image", wraps=True),
-        Column("Id", yields=2),
-        Column("User", yields=3),
+        Column("Runs on", wraps=True, yields=2),
+        Column("Id", yields=3),
+        Column("User", yields=4),
         Column("Root", right=True),
         Column("Age", right=True, yields=1),
     )
@@ -169,6 +173,7 @@ def _image_row(image: Image, now: datetime) -> tuple[Cell, ...]:
     return (
         Cell(choice, "strong", small="historical" if image.historical else ""),
         Cell(image.name),
+        Cell(" ".join(image.supports)),
         Cell(image.image_id, "code"),
         Cell(image.user),
         Cell(f"{image.root_gb} GB"),

@@ -1,0 +1,63 @@
+"""`quota`, `images`, `types` and `plan` as a person asks for them before any launch."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from jupyter_awsgpu.cloud import Clouds
+from jupyter_awsgpu.errors import NeedsYes
+from jupyter_awsgpu.records import FactCache
+from jupyter_awsgpu.verbs.choice import require_consent_first
+from jupyter_awsgpu.verbs.choosing import images, quota, regions, types
+from jupyter_awsgpu.verbs.plan import plan
+
+
+def test_a_quota_says_what_a_launch_needs(desk):
+    """Limit, use and need stand side by side."""
+    answer = quota(desk.bench, "g4dn.2xlarge")
+    assert (answer.instance_type, answer.needed) == ("g4dn.2xlarge", 8)
+    assert answer.free >= answer.needed
+
+
+def test_an_image_says_which_types_it_runs_on(desk):
+    """The open kernel module of today's image leaves the K80 out; the historical image and plain Ubuntu serve it."""
+    found = {(one.kind, one.historical): one.supports for one in images(desk.bench)}
+    assert "g4dn" in found["dlami", False]
+    assert "p2" not in found["dlami", False]
+    assert "p2" in found["dlami", True]
+    assert {"p2", "g4dn", "p5"} <= set(found["ubuntu", False])
+
+
+@pytest.fixture
+def nowhere(desk, tmp_path):
+    """Return the desk of a person who has named no region anywhere."""
+    status = desk.aws.status
+    clouds = Clouds(
+        endpoint=status.endpoint,
+        credentials=(status.access_key_id, status.secret_access_key),
+        cache=FactCache(tmp_path / "elsewhere"),
+        demo=True,
+    )
+    return replace(desk, bench=replace(desk.bench, clouds=clouds))
+
+
+def test_looking_needs_no_region(nowhere):
+    """Types and regions are shown, of a region that is named; nothing has to be configured first."""
+    assert {one.region for one in types(nowhere.bench, gpu="T4")} == {"us-east-1"}
+    assert "us-west-2" in {one.region for one in regions(nowhere.bench, "g4dn.xlarge", spot=False)}
+
+
+def test_a_plan_without_a_region_says_so_and_answers_the_rest(nowhere):
+    """A launch would be refused for it, so the plan shows that one ✗ with its command."""
+    outcome = plan(nowhere.bench, replace(nowhere.wish(), region=None))
+    assert {check.key: check.error for check in outcome.refusals} == {"region": "no-region"}
+
+
+def test_a_launch_that_goes_on_by_itself_asks_first(desk):
+    """Above the price one has set nobody is there to say yes later."""
+    with pytest.raises(NeedsYes, match="above your limit"):
+        require_consent_first(desk.bench, desk.wish("p5.48xlarge"), yes=False)
+    require_consent_first(desk.bench, desk.wish("p5.48xlarge"), yes=True)
+    require_consent_first(desk.bench, desk.wish("g4dn.xlarge"), yes=False)
