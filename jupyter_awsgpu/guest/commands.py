@@ -22,7 +22,7 @@ class DiskFull(Failed):
     """There was no room; the text says for what."""
 
     def __init__(self, what: str) -> None:
-        Failed.__init__(self, "The disk is full: %s did not fit. Make room on it, then provision again." % what)
+        Failed.__init__(self, "The disk is full: there was no room for %s. Make some, then provision again." % what)
 
 
 class Result:
@@ -80,7 +80,7 @@ def do(argv: list, timeout: float = 1800, user: str | None = None, cwd: str = "/
             raise Failed(argv[0] + ": not found") from None
         status = _wait(child, timeout)
     if status and NO_ROOM in tail(path, start, 400):
-        raise DiskFull(os.path.basename(argv[0]) + "'s work")
+        raise DiskFull("what %s writes" % os.path.basename(argv[0]))
     if status:
         what = "ran longer than %g s" % timeout if status == 124 else "ended with status %d" % status  # noqa: PLR2004
         raise Failed("%s %s\n%s" % (os.path.basename(argv[0]), what, tail(path, start)))

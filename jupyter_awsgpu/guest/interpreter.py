@@ -144,7 +144,7 @@ def _conda(kind: str, machine: str, say) -> str:  # noqa: ANN001 - takes a sente
     if os.path.exists(whole):
         return python
     if shutil.disk_usage(paths.at("/opt") if os.path.isdir(paths.at("/opt")) else paths.at("/")).free < FREE_GB * 1e9:
-        raise commands.DiskFull("%s, which needs %g GB," % (kind, FREE_GB))
+        raise commands.DiskFull("%s, which needs %g GB" % (kind, FREE_GB))
     mirror = paths.mirrors()
     url = mirror.get(kind) or (MINIFORGE if kind == "miniforge" else ANACONDA).format(machine=machine)
     installer = paths.state("downloads", kind + ".sh")

@@ -16,11 +16,11 @@ def status_of(box: dict[str, Any], token: str | None) -> int:
     return httpx.get(f"{box['local_url']}api/status", headers=headers, trust_env=False, timeout=30).status_code
 
 
-def computed(box: dict[str, Any], *codes: str) -> list[str]:
+def computed(box: dict[str, Any], *codes: str, kernel_name: str = "python3") -> list[str]:
     """Run each piece of code in one fresh kernel; return what each printed."""
     headers = {"Authorization": f"token {box['token']}"}
     with httpx.Client(base_url=box["local_url"], headers=headers, trust_env=False, timeout=60) as client:
-        kernel = client.post("/api/kernels", json={"name": "python3"}).raise_for_status().json()["id"]
+        kernel = client.post("/api/kernels", json={"name": kernel_name}).raise_for_status().json()["id"]
         try:
             return [_execute(box, kernel, code) for code in codes]
         finally:
