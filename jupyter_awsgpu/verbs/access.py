@@ -7,11 +7,11 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from jupyter_awsgpu.cloud.parallel import parallel
 from jupyter_awsgpu.errors import BadValue
 from jupyter_awsgpu.model import SCHEMA_VERSION
 from jupyter_awsgpu.records.cache import DAY_S
 from jupyter_awsgpu.records.keys import public_line_of
-from jupyter_awsgpu.verbs.concurrently import concurrently
 
 if TYPE_CHECKING:
     from jupyter_awsgpu.cloud import Cloud
@@ -71,7 +71,7 @@ def look_ahead(bench: Workbench, wishes: Wishes) -> None:
 
 def ensure_access(bench: Workbench, cloud: Cloud, identity: Identity, wishes: Wishes) -> Access:
     """Find or make the key pair and the group, both at once."""
-    with concurrently(2) as pool:
+    with parallel(2) as pool:
         key = pool.submit(_ensure_key_pair, bench, cloud, identity, wishes)
         group = pool.submit(_ensure_group, bench, cloud, identity, wishes)
         return Access(key.result(), (group.result(),))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from jupyter_awsgpu.cloud.parallel import parallel
 from jupyter_awsgpu.drivers import fit
 from jupyter_awsgpu.errors import (
     AwsGpuError,
@@ -15,7 +16,6 @@ from jupyter_awsgpu.errors import (
     UnknownZone,
     ZoneNotOffered,
 )
-from jupyter_awsgpu.verbs.concurrently import concurrently
 
 if TYPE_CHECKING:
     from jupyter_awsgpu.cloud import Cloud
@@ -53,7 +53,7 @@ def decide(bench: Workbench, wishes: Wishes) -> Choice:
     cloud = bench.cloud(wishes.region)
     itype = cloud.instance_type(wishes.instance_type)
     cloud.require_offered(itype.name)
-    with concurrently(4) as pool:
+    with parallel(4) as pool:
         zones = pool.submit(cloud.zones_offering, itype.name)
         image = pool.submit(cloud.image, wishes.image, itype)
         price = pool.submit(cloud.price, itype.name)

@@ -8,10 +8,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from jupyter_awsgpu import settings as configuration
+from jupyter_awsgpu.cloud.parallel import parallel
 from jupyter_awsgpu.errors import AwsGpuError
 from jupyter_awsgpu.model import Check
 from jupyter_awsgpu.remote.guest import read_report
-from jupyter_awsgpu.verbs.concurrently import concurrently
 from jupyter_awsgpu.verbs.connect import require_running
 from jupyter_awsgpu.verbs.plan import port_is_free
 from jupyter_awsgpu.verbs.selection import choose, endpoint
@@ -40,7 +40,7 @@ def doctor(bench: Workbench, name: str | None = None) -> tuple[Check, ...]:
         ("account-plan", "Account plan", lambda: _account_plan(bench)),
         ("address", "Address AWS sees", bench.clouds.caller_address),
     ]
-    with concurrently(len(questions)) as pool:
+    with parallel(len(questions)) as pool:
         checks = tuple(pool.map(lambda question: _ask(*question), questions))
     way = _way(bench, name) if name is not None else ()
     return (*checks, *way, *_settings(bench))

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from jupyter_awsgpu._version import __version__
+from jupyter_awsgpu.cloud.parallel import parallel
 from jupyter_awsgpu.errors import (
     AwsGpuError,
     ChoiceError,
@@ -26,7 +27,6 @@ from jupyter_awsgpu.verbs.arrival import Way, arrive
 from jupyter_awsgpu.verbs.attempts import attempt_launch, finish_unanswered, note_found
 from jupyter_awsgpu.verbs.choice import Choice, decide, require_consent, require_paid_plan
 from jupyter_awsgpu.verbs.choosing import regions
-from jupyter_awsgpu.verbs.concurrently import concurrently
 from jupyter_awsgpu.verbs.environment import read_environment
 from jupyter_awsgpu.verbs.mirrors import guest_settings
 from jupyter_awsgpu.verbs.selection import regions_to_ask, with_tunnel
@@ -106,7 +106,7 @@ class _Launch:
 
     def _ask(self) -> tuple[_Known, Choice | AwsGpuError]:
         with self.operation.step("account", "Asking AWS who we are and what exists") as step:
-            with concurrently(5) as pool:
+            with parallel(5) as pool:
                 identity = pool.submit(self.bench.clouds.identity)
                 existing = pool.submit(self._named)
                 pool.submit(self.bench.clouds.account_plan)

@@ -11,6 +11,7 @@ import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
+from jupyter_awsgpu.cloud.parallel import parallel
 from jupyter_awsgpu.errors import (
     AwsGpuError,
     AwsUnreachable,
@@ -21,7 +22,6 @@ from jupyter_awsgpu.errors import (
 )
 from jupyter_awsgpu.model import Check, Image, InstanceType, Plan, Price, Wishes
 from jupyter_awsgpu.verbs.choice import disk_for, require_driver, require_paid_plan, zones_to_try
-from jupyter_awsgpu.verbs.concurrently import concurrently
 from jupyter_awsgpu.verbs.estimate import disk_per_month, minutes_to_ready, notes
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def plan(bench: Workbench, wishes: Wishes) -> Plan:
     cloud = bench.somewhere(wishes.region)
     itype = cloud.instance_type(wishes.instance_type)
     inquiry = _Inquiry(bench, cloud, wishes, itype)
-    with concurrently(8) as pool:
+    with parallel(8) as pool:
         image = pool.submit(_answer_or_none, lambda: cloud.image(wishes.image, itype))
         price = pool.submit(_answer_or_none, lambda: cloud.price(itype.name))
         spot = pool.submit(_answer_or_none, lambda: cloud.spot_price(itype.name, wishes.zone))
