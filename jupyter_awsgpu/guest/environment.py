@@ -50,7 +50,7 @@ def _make(path: str, config: dict, say) -> str:  # noqa: ANN001 - takes a senten
         commands.do(create, timeout=3600, CONDA_ALWAYS_YES="true", **pip)
         interpreter.pip_install(_python(), ["ipykernel"], config)
     else:
-        commands.do([base, "-m", "venv", paths.at(HOME)])
+        interpreter.make_venv(base, paths.at(HOME))
         say("Installing the packages of " + os.path.basename(path))
         unmatched = _install_each(path, config)
     spec = {"argv": [_python(), "-m", "ipykernel_launcher", "-f", "{connection_file}"], "language": "python"}

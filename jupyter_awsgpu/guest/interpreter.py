@@ -132,7 +132,7 @@ def _system(config: dict, say) -> str:  # noqa: ANN001 - takes a sentence
         shutil.rmtree(home, ignore_errors=True)
         if commands.ask(["python3", "-c", "import ensurepip"]).status:
             apt.install(["python3-venv"], config, say)
-        commands.do(["python3", "-m", "venv", home])
+        make_venv("python3", home)
     return python
 
 
@@ -164,6 +164,12 @@ def _install(wanted: list, config: dict, say) -> None:  # noqa: ANN001 - takes a
     lacking = missing(wanted, packages(python))
     say("Installing " + ", ".join(re.split("[>=]", one)[0] for one in lacking))
     pip_install(python, lacking, config)
+
+
+def make_venv(base: str, home: str) -> None:
+    """Make a virtual environment; pip by a command of its own, for venv keeps to itself why that failed."""
+    commands.do([base, "-m", "venv", "--without-pip", home])
+    commands.do([os.path.join(home, "bin", "python3"), "-m", "ensurepip", "--upgrade", "--default-pip"])
 
 
 def pip_install(python: str, words: list, config: dict) -> None:
