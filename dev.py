@@ -32,7 +32,7 @@ FAST_LAYERS = ("unit", "behaviour")
 DEBIAN_PACKAGES = {  # what a layer drives for real, beyond Python
     "behaviour": ("openssh-server", "openssh-client", "procps"),
     "system": ("debootstrap", "openssh-server", "iproute2", "util-linux"),
-    "browser": ("chromium", "fonts-noto-cjk"),
+    "browser": ("chromium", "fonts-noto-cjk", "openssh-server", "openssh-client"),
 }
 
 
