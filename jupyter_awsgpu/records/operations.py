@@ -92,7 +92,7 @@ class Operation:
         try:
             yield step
         except BaseException as exc:
-            self.emit(key, "failed", str(exc) or type(exc).__name__, seconds=time.monotonic() - began)
+            self.emit(key, "failed", _said(exc), seconds=time.monotonic() - began)
             raise
         self.seconds[key] = time.monotonic() - began
         self.emit(key, "done", step.text, seconds=self.seconds[key])
@@ -134,7 +134,7 @@ class Operations:
         try:
             yield operation
         except BaseException as exc:
-            text = str(exc) or type(exc).__name__
+            text = _said(exc)
             operation.emit(WHOLE, "failed", text, seconds=operation.elapsed_s(), refusal=exc)
             raise
         operation.emit(WHOLE, "done", f"{verb} {name}", seconds=operation.elapsed_s())
@@ -213,3 +213,8 @@ def _alive(pid: int, started: float) -> bool:
         return abs(psutil.Process(pid).create_time() - started) < 1.0
     except psutil.Error:
         return False
+
+
+def _said(exc: BaseException) -> str:
+    """Return what ended a step, in words: the stop button has no sentence of its own."""
+    return "Interrupted" if isinstance(exc, KeyboardInterrupt) else str(exc) or type(exc).__name__

@@ -60,7 +60,10 @@ def attempt_launch(
                 bench.records.journal.refused(_with_request(entry, asked), zone, exc.code)
                 _close(bench, entry)
                 raise
-            step.say(f"EC2 gave {instance.instance_id} in {instance.zone}")
+            instead = (
+                ", on demand: the spot market had none" if market == "on-demand" and choice.wishes.spot != "no" else ""
+            )
+            step.say(f"EC2 gave {instance.instance_id} in {instance.zone}{instead}")
             return instance
         _close(bench, entry)
         if isinstance(refusal, SpotPriceTooLow | SpotQuotaTooLow):

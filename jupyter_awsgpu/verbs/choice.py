@@ -109,6 +109,11 @@ def require_paid_plan(bench: Workbench, itype: InstanceType) -> None:
         raise FreePlan(instance_type=itype.name)
 
 
+def highest(wishes: Wishes, spot: Price | None, price: Price | None) -> Price | None:
+    """Return the most an hour may come to: `--spot prefer` may end on demand."""
+    return spot if wishes.spot == "yes" and spot is not None else price
+
+
 def require_consent_first(bench: Workbench, wishes: Wishes, *, yes: bool) -> None:
     """Ask for the yes of a launch that will go on by itself, with nobody there to ask; its refusals stay its own."""
     try:
@@ -121,10 +126,11 @@ def require_consent_first(bench: Workbench, wishes: Wishes, *, yes: bool) -> Non
 def require_consent(bench: Workbench, choice: Choice, *, yes: bool) -> None:
     """Ask for `--yes` above the price a person has set (`confirm_above`)."""
     limit = float(bench.settings.confirm_above)
-    if not yes and choice.paid is not None and choice.paid.per_hour > limit:
+    price = highest(choice.wishes, choice.spot_price, choice.price)
+    if not yes and price is not None and price.per_hour > limit:
         name = choice.instance_type.name
         raise NeedsYes(
-            what=f"{name} costs {choice.paid}, above your limit of ${limit:g}/h.",
+            what=f"{name} costs {price}, above your limit of ${limit:g}/h.",
             command=f"awsgpu launch {name}",
             verb="launch",
         )

@@ -20,8 +20,8 @@ from jupyter_awsgpu.errors import (
     QuotaTooLow,
     SpotQuotaTooLow,
 )
-from jupyter_awsgpu.model import Check, Image, InstanceType, Plan, Price, Wishes
-from jupyter_awsgpu.verbs.choice import disk_for, require_driver, require_paid_plan, zones_to_try
+from jupyter_awsgpu.model import Check, Image, InstanceType, Plan, Wishes
+from jupyter_awsgpu.verbs.choice import disk_for, highest, require_driver, require_paid_plan, zones_to_try
 from jupyter_awsgpu.verbs.estimate import disk_per_month, minutes_to_ready, notes
 
 if TYPE_CHECKING:
@@ -63,13 +63,9 @@ def plan(bench: Workbench, wishes: Wishes) -> Plan:
         disk_per_month=disk_per_month(cloud, disk),
         address_per_hour=cloud.address_price(),
         minutes_to_ready=minutes_to_ready(itype, inquiry.image),
-        notes=notes(itype, wishes, _first(wishes, spot.result(), price.result())),
+        notes=notes(itype, wishes, highest(wishes, spot.result(), price.result())),
         demo=bench.demo,
     )
-
-
-def _first(wishes: Wishes, spot: Price | None, price: Price | None) -> Price | None:
-    return spot if wishes.spot != "no" and spot is not None else price
 
 
 def _answer_or_none(ask: Callable[[], T]) -> T | None:

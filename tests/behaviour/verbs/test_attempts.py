@@ -13,7 +13,7 @@ from jupyter_awsgpu.verbs.launch import _Launch
 
 def launch_without_arriving(desk, wishes):
     """Do all of a launch up to the running instance: there is no host behind it here."""
-    with desk.bench.records.operations.begin("launch", wishes.name) as operation:
+    with desk.bench.records.operations.begin("launch", wishes.name, desk.bench.listener) as operation:
         return _Launch(desk.bench, wishes, operation, Way(8889))._create(
             desk.bench.clouds.identity(), decide(desk.bench, wishes)
         )
@@ -127,6 +127,7 @@ def test_spot_preferred_falls_back_to_on_demand(desk):
     """Where the market refuses, `--spot prefer` buys on demand, at the on-demand price."""
     box = launch_without_arriving(desk, desk.wish(spot="prefer", max_price=0.01))
     assert not box.spot
+    assert any("on demand: the spot market had none" in event.text for event in desk.heard)
     assert box.price_per_hour == pytest.approx(0.526)
 
 

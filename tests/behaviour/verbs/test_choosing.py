@@ -61,3 +61,12 @@ def test_a_launch_that_goes_on_by_itself_asks_first(desk):
         require_consent_first(desk.bench, desk.wish("p5.48xlarge"), yes=False)
     require_consent_first(desk.bench, desk.wish("p5.48xlarge"), yes=True)
     require_consent_first(desk.bench, desk.wish("g4dn.xlarge"), yes=False)
+
+
+def test_a_preferred_spot_instance_is_asked_about_at_the_price_it_may_fall_back_to(desk):
+    """$2 on the spot market may end as $7.8 on demand: consent and the plan's most are of the latter."""
+    with pytest.raises(NeedsYes, match=r"\$7\.824"):
+        require_consent_first(desk.bench, desk.wish("g4dn.metal", spot="prefer"), yes=False)
+    require_consent_first(desk.bench, desk.wish("g4dn.metal", spot="yes"), yes=False)
+    outcome = plan(desk.bench, desk.wish("g4dn.metal", spot="prefer", max_hours=10))
+    assert any("78.24 at most" in note for note in outcome.notes)

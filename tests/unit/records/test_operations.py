@@ -81,3 +81,12 @@ def test_logs_are_private(tmp_path):
     Operations(tmp_path).open("launch", "gpu")
     (path,) = tmp_path.glob("*.jsonl")
     assert path.stat().st_mode & 0o077 == 0
+
+
+def test_an_interrupted_step_says_so_in_words(tmp_path):
+    """A person pressed stop: the name of Python's exception is not theirs to read."""
+    heard = []
+    operations = Operations(tmp_path)
+    with pytest.raises(KeyboardInterrupt), operations.begin("launch", "gpu", heard.append):
+        raise KeyboardInterrupt
+    assert heard[-1].text == "Interrupted"
