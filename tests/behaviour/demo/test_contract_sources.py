@@ -21,7 +21,7 @@ MODULES = (
 @pytest.mark.parametrize("name", MODULES)
 def test_every_case_has_a_source(name: str) -> None:
     """A case without source would be a claim of nobody's."""
-    module = importlib.import_module(name)
+    module = importlib.import_module(f"tests.behaviour.demo.{name}")
     tests = [one for label, one in inspect.getmembers(module, inspect.isfunction) if label.startswith("test_")]
     sources = {test.__name__: getattr(test, "contract_source", None) for test in tests}
     assert [label for label, source in sources.items() if source is None] == []
