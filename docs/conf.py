@@ -26,6 +26,7 @@ extensions = [
 ]
 exclude_patterns = ["_build", "_extensions"]
 smartquotes = False  # "--yes" is an option, not a dash
+suppress_warnings = ["misc.highlighting_failure"]  # our errors are sentences, not tracebacks to be coloured
 myst_enable_extensions = ["colon_fence", "deflist", "linkify"]
 myst_linkify_fuzzy_links = False
 myst_heading_anchors = 3
