@@ -38,6 +38,7 @@ def installed(names: list) -> bool:
 def install(names: list, config: dict, say) -> None:  # noqa: ANN001 - takes a sentence
     """Install packages; raises `commands.Failed` with the cause."""
     _wait_for_lock(say)
+    _drop_partial()
     use_mirror(str((config.get("mirror") or {}).get("apt") or ""))
     _apt(["dpkg", "--force-confold", "--configure", "-a"])
     for attempt in range(1, TRIES + 1):
@@ -76,6 +77,12 @@ def install_file(path: str, say) -> None:  # noqa: ANN001 - takes a sentence
     """Install one downloaded package."""
     _wait_for_lock(say)
     _apt(["dpkg", "-i", path])
+
+
+def _drop_partial() -> None:
+    """Remove what a power cut left of a list being fetched: apt stumbles over it at every further try."""
+    for path in glob.glob(paths.at("/var/lib/apt/lists/partial/*")):
+        paths.remove(path)
 
 
 def _apt(argv: list) -> None:
