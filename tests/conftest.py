@@ -7,6 +7,7 @@ In CI (`CI=true` or `AWSGPU_TESTS_MUST_RUN=1`) a test that skips has failed, unl
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 import uuid
@@ -163,7 +164,14 @@ def _mounts_and_namespaces() -> set[str]:
     mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
     spaces = Path("/run/netns")
     names = [space.name for space in spaces.iterdir()] if spaces.is_dir() else []
-    return {f"mount {line.split()[4]}" for line in mounts} | {f"network namespace {name}" for name in names}
+    found = {f"mount {line.split()[4]}" for line in mounts} | {f"network namespace {name}" for name in names}
+    return {thing for thing in found if not _of_another_run(thing)}
+
+
+def _of_another_run(thing: str) -> bool:
+    """Return whether a name carries another live run's process id, as tests/system names its namespaces."""
+    owner = re.search(r"\bag(\d+)x\d+$", thing)
+    return owner is not None and int(owner[1]) != os.getpid() and psutil.pid_exists(int(owner[1]))
 
 
 # ── one simulated AWS ────────────────────────────────────────────────────────────────────────
