@@ -169,9 +169,9 @@ def _mounts_and_namespaces() -> set[str]:
 
 
 def _of_another_run(thing: str) -> bool:
-    """Return whether a name carries another live run's process id, as tests/system names its namespaces."""
+    """Return whether a name carries another run's process id, as tests/system/hosts.py names namespaces."""
     owner = re.search(r"\bag(\d+)x\d+$", thing)
-    return owner is not None and int(owner[1]) != os.getpid() and psutil.pid_exists(int(owner[1]))
+    return owner is not None and int(owner[1]) != os.getpid() % 10000
 
 
 # ── one simulated AWS ────────────────────────────────────────────────────────────────────────
