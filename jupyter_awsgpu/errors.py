@@ -24,7 +24,7 @@ The tree:
     │   └── SshUnreachable · SshRefused · HostKeyWrong · HostKeyUnknown · HostKeyNotShown
     │       KeyMissing · KeyTooOpen · RemoteCommandFailed
     ├── TunnelError           PortTaken · TunnelLost
-    ├── GuestError            ProvisioningFailed · JupyterDown
+    ├── GuestError            ProvisioningFailed · JupyterDown · KernelFailed
     ├── AwsError              AWS or the way to it failed: AwsUnreachable · AwsFailing · AwsThrottled
     │                         AwsRefused
     ├── LocalError            this machine: BundleUnreadable · StateUnreadable · Busy · ExtraMissing · DetachedFailed
@@ -663,6 +663,14 @@ class JupyterDown(GuestError):
     code = "jupyter-down"
     cause = "Jupyter on {name} does not answer: {log}"
     remedy_template = "awsgpu logs {name}"
+
+
+class KernelFailed(GuestError):
+    """A kernel for a notebook here did not start on the instance. Facts: name, why."""
+
+    code = "kernel-failed"
+    cause = "No kernel started on {name}: {why}"
+    remedy_template = "awsgpu provision {name}"
 
 
 # ── AWS and the way to it ────────────────────────────────────────────────────────────────────

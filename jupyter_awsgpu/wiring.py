@@ -184,6 +184,30 @@ def tell_location(record: str) -> int:
     return asking.answer(lambda: _locate(_tunnel_settings(document), document))
 
 
+def reach_for_kernel(document: Mapping[str, Any]) -> Host:
+    """Return a verified connection to the instance of a kernel spec, at its last address or where AWS says.
+
+    Raises `InstanceGone`, `WrongState` for one that is stopped, and the errors of the way in.
+    """
+    from jupyter_awsgpu.errors import SshUnreachable
+    from jupyter_awsgpu.host import Hosts
+    from jupyter_awsgpu.model import Endpoint
+    from jupyter_awsgpu.records import Records
+    from jupyter_awsgpu.verbs.connect import require_running
+
+    settings = _tunnel_settings(document)
+    records = Records(settings.data_folder)
+    hosts = Hosts(pins=records.pins, keys=records.keys)
+    named = {"launch_id": document["launch_id"], "name": document["name"]}
+    last = document["endpoint"]
+    try:
+        return hosts.connect(Endpoint(**{**last, "key_file": Path(last["key_file"])}), **named)
+    except SshUnreachable:
+        found = _locate(settings, document)
+        require_running(workbench(settings).cloud(document["region"]).instance(document["instance_id"]), "run a kernel")
+        return hosts.connect(found, **named)
+
+
 def _tunnel_settings(document: Mapping[str, Any]) -> AWSGPU:
     extra = document.get("extra", {})
     return configuration.load({key: extra.get(key) for key in ("demo", "profile", "data_dir", "allow_from")})

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from jupyter_awsgpu.host.hosts import Target
     from jupyter_awsgpu.host.proxy import ProxyPipe
+    from jupyter_awsgpu.host.streams import Dialogue
     from jupyter_awsgpu.host.wire import Wire
 
 _CHUNK = 256 * 1024
@@ -117,6 +118,30 @@ class Host:
                 channel.close()
         if check and status != 0:
             raise self._failed(command, Result(status, b"", errors.result()))
+
+    def talk(self, command: Sequence[str]) -> Dialogue:
+        """Start a command that is spoken to line by line; a connection that goes silent is noticed within 15 s."""
+        from jupyter_awsgpu.host.streams import Dialogue
+
+        self.watch()
+        with refusals.talking(self._target.endpoint, self.name):
+            return Dialogue(self._execute(command, sudo=False))
+
+    def open_stream(self, address: str | int) -> paramiko.Channel:
+        """Return a stream to a unix socket (a path) or a loopback port of the instance.
+
+        Raises `OSError` where nothing listens there or the connection has ended.
+        """
+        from paramiko import SSHException
+
+        from jupyter_awsgpu.host import streams
+
+        try:
+            if isinstance(address, int):
+                return streams.open_port(self.transport, address)
+            return streams.open_unix(self.transport, address)
+        except (SSHException, EOFError) as exc:
+            raise ConnectionRefusedError(f"{self.name} opens no stream to {address}") from exc
 
     def put(self, data: bytes, path: str, mode: int = 0o644, *, sudo: bool = False) -> None:
         """Write a file on the instance, whole or not at all. Relative paths start at the user's home."""

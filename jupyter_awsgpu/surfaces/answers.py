@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from jupyter_awsgpu.demo.client import DemoStatus
+    from jupyter_awsgpu.verbs.picker import PickedKernel
 
 T = TypeVar("T")
 
@@ -157,6 +158,26 @@ class Token(Shown):
         return Sheet("", (), (), empty=text, commands=("awsgpu open", "!awsgpu token   # in a terminal, without the !"))
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Picked(Shown):
+    """The answer of `kernel`: what the local picker has now, or no longer has."""
+
+    kernel: PickedKernel | None
+    removed: bool = False
+    simulated: bool = False
+
+    def sheet(self) -> Sheet:
+        """Return Jupyter's name for the kernel and what to do next."""
+        if self.kernel is None:
+            return Sheet("", (), (), empty="The kernel picker had no such instance.", simulated=self.simulated)
+        rows = ((Cell("Kernel", "quiet"), Cell(self.kernel.title)), (Cell("Name", "quiet"), Cell(self.kernel.spec)))
+        title = "No longer in the kernel picker" if self.removed else "In the kernel picker of this machine's Jupyter"
+        notes = (
+            () if self.removed else ("Choose it in Kernel > Change Kernel; a new file in that list may take a minute.",)
+        )
+        return Sheet(title, (Column(""), Column("")), rows, notes=notes, simulated=self.simulated, headless=True)
+
+
 @dataclass(frozen=True, slots=True)
 class SshCommand:
     """The exact ssh command; `run` where a command for the instance was given.
@@ -250,6 +271,6 @@ def sheet_of(value: object, *, simulated: bool = False) -> Sheet | None:
         from jupyter_awsgpu.surfaces.render import choosing
 
         return replace(choosing.images((value,), simulated=simulated), title=f"Image {value.name}")
-    if isinstance(value, Listing | Token | Demo | Detached):
+    if isinstance(value, Listing | Token | Demo | Detached | Picked):
         return value.sheet()
     return None

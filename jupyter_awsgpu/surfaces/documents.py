@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu.model import Instance, Plan
-from jupyter_awsgpu.surfaces.answers import Demo, Detached, Document, SshCommand, Token, WithToken
+from jupyter_awsgpu.surfaces.answers import Demo, Detached, Document, Picked, SshCommand, Token, WithToken
 from jupyter_awsgpu.surfaces.spelling import spell
 
 if TYPE_CHECKING:
     from jupyter_awsgpu.errors import AwsGpuError
 
 
-def document_of(value: object) -> Any:  # noqa: PLR0911 - one form for each kind of answer
+def document_of(value: object) -> Any:  # noqa: C901, PLR0911 - one form for each kind of answer
     """Return the answer as JSON-able values."""
     if isinstance(value, Instance):
         return _instance(value)
@@ -34,6 +34,8 @@ def document_of(value: object) -> Any:  # noqa: PLR0911 - one form for each kind
         return {"command": list(value.arguments)}
     if isinstance(value, Detached):
         return _plain(value)
+    if isinstance(value, Picked):
+        return None if value.kernel is None else {**_plain(value.kernel), "offered": not value.removed}
     if isinstance(value, tuple):
         return [document_of(one) for one in value]
     return _plain(value)

@@ -43,6 +43,7 @@ CHAPTERS: dict[str, tuple[Verb, ...]] = {
         Verb("open", "reaching", "Open an instance's Jupyter in the browser."),
         Verb("token", "reaching", "The token of an instance's Jupyter."),
         Verb("disconnect", "reaching", "Close the tunnel; the instance goes on."),
+        Verb("kernel", "picking", "The instance in this machine's kernel picker."),
         Verb("ssh", "reaching", "The exact ssh command, or run one: ssh -- CMD."),
         Verb("key", "keys", "Carry an instance's key to another laptop."),
         Verb("logs", "looking", "What the instance, Jupyter or the tunnel said."),

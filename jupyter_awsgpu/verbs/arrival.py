@@ -10,6 +10,7 @@ from jupyter_awsgpu import host as ssh
 from jupyter_awsgpu.errors import AwsGpuError, ProvisioningFailed, SshUnreachable
 from jupyter_awsgpu.host.refusals import with_facts
 from jupyter_awsgpu.remote import browser, guest, jupyter
+from jupyter_awsgpu.verbs import picker
 from jupyter_awsgpu.verbs.access import allowed_blocks, renew_ingress
 from jupyter_awsgpu.verbs.selection import endpoint, with_tunnel
 
@@ -140,6 +141,8 @@ def _open_way(bench: Workbench, instance: Instance, server: JupyterServer, opera
     with operation.step("answer", "Asking Jupyter through the tunnel") as step:
         jupyter.wait_until_answers(tunnel.local_url, server.token, ANSWER_WITHIN_S)
         step.say(f"Jupyter answers at {tunnel.local_url}")
+    with suppress(OSError):  # a folder of Jupyter's that cannot be written: the way in stands all the same
+        picker.offer(bench, instance, tunnel_extra(bench, way))
     if way.open_browser:
         browser.open_with_token(tunnel.local_url, server.token, bench.records.root / "browser")
     return with_tunnel(bench, instance)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_awsgpu.errors import Interrupted, NeedsYes
 from jupyter_awsgpu.model import InstanceState
+from jupyter_awsgpu.verbs import picker
 from jupyter_awsgpu.verbs.selection import choose, with_tunnel
 
 if TYPE_CHECKING:
@@ -50,7 +51,8 @@ def what_is_lost(instance: Instance) -> str:
 
 
 def forget(bench: Workbench, instance: Instance) -> None:
-    """Drop the pins, report and journal entry of an instance that is gone."""
+    """Drop the pins, report, kernel and journal entry of an instance that is gone."""
+    picker.withdraw(bench, instance.instance_id)
     bench.records.pins.forget(instance.launch_id)
     bench.records.reports.forget(instance.instance_id)
     bench.records.journal.end(instance.launch_id, bench.now())
