@@ -13,9 +13,12 @@ from jupyter_awsgpu.demo.aws.wire import Refusal
 
 @operation("CreateSecurityGroup")
 def create_security_group(call: Call) -> object:
-    """Make a group; without a VPC and without a default VPC there is no place for it."""
-    if not call.get("VpcId") and call.backend.default_vpc is None:
+    """Make a group in a VPC that exists; without one, and without a default VPC, there is no place for it."""
+    vpc_id = call.get("VpcId")
+    if not vpc_id and call.backend.default_vpc is None:
         raise Refusal("VPCIdNotSpecified", "No default VPC for this user")
+    if vpc_id and vpc_id not in call.backend.vpcs:
+        raise Refusal("InvalidVpcID.NotFound", f"The vpc ID '{vpc_id}' does not exist")
     return call.moto()
 
 

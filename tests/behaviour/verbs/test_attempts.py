@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from jupyter_awsgpu.demo import client
 from jupyter_awsgpu.errors import AwsGpuError, AwsUnreachable, NoCapacity, QuotaTooLow, SpotPriceTooLow
 from jupyter_awsgpu.verbs.arrival import Way
 from jupyter_awsgpu.verbs.attempts import REPLAYS, finish_unanswered
@@ -142,3 +143,11 @@ def test_any_region_goes_on_to_the_next_cheapest(desk):
     assert box.region == "ap-northeast-1"
     assert existing(desk) == []
     assert [one.instance_id for one in desk.bench.cloud("ap-northeast-1").instances()] == [box.instance_id]
+
+
+def test_a_default_network_that_was_replaced_is_noticed(desk):
+    """The default VPC remembered from yesterday is gone: the group is made in the one there is now."""
+    launch_without_arriving(desk, desk.wish())
+    client.ask(desk.aws.status, "reset", {})
+    box = launch_without_arriving(desk, desk.wish(name="again"))
+    assert [one.instance_id for one in existing(desk)] == [box.instance_id]
