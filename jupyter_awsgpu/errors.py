@@ -386,7 +386,7 @@ class KeyPairTaken(ChoiceError):
 
     code = "key-pair-taken"
     cause = "AWS holds a key pair {key_name} in {region} whose private half is not on this machine."
-    remedy_template = "awsgpu launch --key FILE"
+    remedy_template = "aws ec2 delete-key-pair --key-name {key_name} --region {region}"
 
 
 class GroupMissing(ChoiceError):
@@ -557,7 +557,7 @@ class SshRefused(HostError):
 
     code = "ssh-refused"
     cause = "{name} does not accept the key {key_file} for the user {user}."
-    remedy_template = "awsgpu launch --key FILE --name {name}"
+    remedy_template = "awsgpu doctor {name}"
 
 
 class HostKeyWrong(HostError):
