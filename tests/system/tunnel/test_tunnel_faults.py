@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import socket
 import threading
 import time
@@ -168,14 +167,12 @@ def test_an_hour_without_a_network_needs_no_hand(bench):
     assert get_until_it_answers(port, 10) < 2
 
 
-def test_a_kept_alive_client_reconnects_by_itself(bench, ask):
+def test_a_kept_alive_client_reconnects_by_itself(bench):
     """A browser-like client that asks again gets its answer through ten cuts in a row."""
     port = bench.open().local_port
     for _ in range(10):
         bench.sshd.kill_sessions()
-        with contextlib.suppress(ConnectionError):
-            get(port)
-        assert ask(port) == b"hi"
+        assert get_until_it_answers(port, 10) < 10
 
 
 def _read_to_the_end(sock):
