@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu import host as ssh
-from jupyter_awsgpu.errors import AwsGpuError, ProvisioningFailed, SshUnreachable
+from jupyter_awsgpu.errors import AwsGpuError, JupyterDown, ProvisioningFailed, SshUnreachable
 from jupyter_awsgpu.host.refusals import with_facts
 from jupyter_awsgpu.remote import browser, guest, jupyter
 from jupyter_awsgpu.verbs import picker
@@ -61,11 +61,24 @@ def arrive(bench: Workbench, instance: Instance, operation: Operation, way: Way,
                 step.say("The instance has its own host key, pinned here")
         host = _provisioned(bench, instance, operation, way, host)
         with operation.step("jupyter", "Reading port and token from Jupyter") as step:
-            server = jupyter.find_server(host)
+            try:
+                server = jupyter.find_server(host)
+            except JupyterDown as exc:
+                raise _explained(bench, instance, way, exc) from exc
             step.say(f"Jupyter runs on port {server.port} of the instance")
     finally:
         host.close()
     return _open_way(bench, instance, server, operation, way)
+
+
+def _explained(bench: Workbench, instance: Instance, way: Way, exc: JupyterDown) -> JupyterDown:
+    """Name the instance, and add the last lines of its own Jupyter log: there stands why."""
+    said = [str(exc.facts.get("log", ""))]
+    with suppress(AwsGpuError):
+        target = replace(endpoint(bench, instance), via=way.via)
+        with _dial(bench, instance, target, timeout_s=FIRST_TRY_S) as host:
+            said += list(guest.logs(host, source="jupyter"))[-3:]
+    return JupyterDown(name=instance.name, log="; ".join(said))
 
 
 def _provisioned(bench: Workbench, instance: Instance, operation: Operation, way: Way, host: Host) -> Host:
@@ -139,7 +152,10 @@ def _open_way(bench: Workbench, instance: Instance, server: JupyterServer, opera
         taken = "" if tunnel.local_port == way.local_port else f" ({way.local_port} is taken)"
         step.say(f"{server.port} on the instance is {tunnel.local_port} here{taken}")
     with operation.step("answer", "Asking Jupyter through the tunnel") as step:
-        jupyter.wait_until_answers(tunnel.local_url, server.token, ANSWER_WITHIN_S)
+        try:
+            jupyter.wait_until_answers(tunnel.local_url, server.token, ANSWER_WITHIN_S)
+        except JupyterDown as exc:
+            raise _explained(bench, instance, way, exc) from exc
         step.say(f"Jupyter answers at {tunnel.local_url}")
     with suppress(OSError):  # a folder of Jupyter's that cannot be written: the way in stands all the same
         picker.offer(bench, instance, tunnel_extra(bench, way))

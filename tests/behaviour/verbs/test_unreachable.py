@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from jupyter_awsgpu.errors import SshUnreachable
-from jupyter_awsgpu.verbs.arrival import _with_addresses
+from jupyter_awsgpu.errors import JupyterDown, SshUnreachable
+from jupyter_awsgpu.verbs.arrival import Way, _explained, _with_addresses
+from tests.behaviour.verbs.test_attempts import launch_without_arriving
 
 
 def test_a_dead_ssh_names_both_addresses(desk):
@@ -12,3 +13,11 @@ def test_a_dead_ssh_names_both_addresses(desk):
     seen = desk.bench.clouds.caller_address()
     assert f"lets in {seen}/32" in said
     assert f"web pages see this machine at {seen}" in said
+
+
+def test_a_jupyter_that_is_down_is_named(desk):
+    """The sentence and its remedy name the instance, even where its log cannot be read."""
+    box = launch_without_arriving(desk, desk.wish(name="mine"))
+    error = _explained(desk.bench, box, Way(8889), JupyterDown(log="nothing answers"))
+    assert error.message == "Jupyter on mine does not answer: nothing answers"
+    assert error.remedy == "awsgpu logs mine"
