@@ -18,6 +18,7 @@ from jupyter_awsgpu.records.ledger import Ledger, Sighting
 from jupyter_awsgpu.records.locks import exclusive
 from jupyter_awsgpu.records.operations import Operation, Operations, Step
 from jupyter_awsgpu.records.pins import Pins
+from jupyter_awsgpu.records.pulls import Pulls
 from jupyter_awsgpu.records.reports import Reports
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ __all__ = [
     "Operation",
     "Operations",
     "Pins",
+    "Pulls",
     "Records",
     "Reports",
     "Sighting",
@@ -54,6 +56,7 @@ class Records:
         self.operations = Operations(root / "operations")
         self.ledger = Ledger(root / "ledger")
         self.reports = Reports(root / "reports")
+        self.pulls = Pulls(root / "pulls")
         self.tunnel_folder = private_folder(root / "tunnels")
         self.log_folder = private_folder(root / "logs")
 
