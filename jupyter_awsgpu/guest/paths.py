@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import time
@@ -100,15 +101,25 @@ def boot() -> dict:
     /run is empty after a start; where the kernel is shared with other hosts, the first process tells
     one start from another.
     """
-    record = read_json(run("boot.json"), {})
     first = read_text("/proc/1/stat").rpartition(")")[2].split()[19:20]
     marks = " ".join([read_text("/proc/sys/kernel/random/boot_id").strip(), *first])
-    if record.get("marks") != marks or record.get("at", 0) > time.monotonic():
-        whole = os.environ.get(MOUNT, "/") == "/" and first
-        at_s = int(first[0]) / os.sysconf("SC_CLK_TCK") if whole else time.monotonic()
-        record = {"id": os.urandom(6).hex(), "marks": marks, "at": at_s}
-        write_json(run("boot.json"), record)
+    record = read_json(run("boot.json"), {})
+    if _of_this_boot(record, marks):
+        return record
+    os.makedirs(run(), exist_ok=True)
+    with open(run("boot.lock"), "w", encoding="utf-8") as lock:  # two that name the boot at once agree on one name
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        record = read_json(run("boot.json"), {})
+        if not _of_this_boot(record, marks):
+            whole = os.environ.get(MOUNT, "/") == "/" and first
+            at_s = int(first[0]) / os.sysconf("SC_CLK_TCK") if whole else time.monotonic()
+            record = {"id": os.urandom(6).hex(), "marks": marks, "at": at_s}
+            write_json(run("boot.json"), record)
     return record
+
+
+def _of_this_boot(record: dict, marks: str) -> bool:
+    return record.get("marks") == marks and record.get("at", 0) <= time.monotonic()
 
 
 def boot_id() -> str:

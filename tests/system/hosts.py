@@ -139,7 +139,7 @@ class RealHost:
         enter = 'echo $$ > "$0/cgroup.procs"; exec "$@"'
         with (self.folder / "console.log").open("ab") as console:
             self._process = subprocess.Popen(
-                ["ip", "netns", "exec", self.name, "sh", "-c", enter, str(group), *inner],
+                ["sh", "-c", enter, str(group), "ip", "netns", "exec", self.name, *inner],  # ip hides /sys/fs/cgroup
                 stdin=subprocess.DEVNULL,
                 stdout=console,
                 stderr=console,
