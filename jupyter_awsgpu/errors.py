@@ -14,12 +14,13 @@ The tree:
     ├── ChoiceError           the wish does not fit together
     │   └── TypeNotOffered · ZoneNotOffered · ImageNotFound · ImageUnsuitable · DiskTooSmall
     │       DriverUnfit · NoDefaultVpc · NoSubnet · KeyPairTaken · GroupMissing · PlanRefused
+    │       ResizeUnfit · DiskChangedLately · GuardUnfit
     ├── CapacityError         the wish fits, and AWS has none to give
     │   └── QuotaTooLow · NoCapacity · SpotQuotaTooLow · SpotPriceTooLow
-    │       NoCapacityToStart
+    │       NoCapacityToStart · NoCapacityAtData
     ├── InstanceError         about an instance that is, was, or is another's
     │   └── NoSuchInstance · NameAmbiguous · OtherWishes · OtherOwner · WrongState · InstanceGone
-    │       ImageUnproven
+    │       ImageUnproven · DataInUse · ResizeHalfDone
     ├── HostError             the way to the instance
     │   └── SshUnreachable · SshRefused · HostKeyWrong · HostKeyUnknown · HostKeyNotShown
     │       KeyMissing · KeyTooOpen · RemoteCommandFailed
@@ -44,6 +45,9 @@ import string
 from typing import ClassVar
 
 _translate = _gettext.NullTranslations().gettext
+
+SAID = frozenset({"why", "expected", "difference", "exists", "what", "state", "verb", "first", "waited", "message"})
+"""Facts that are words of ours, translated with the sentence; the others are names, figures, or another's words."""
 
 
 def use_translator(translate: _gettext.NullTranslations) -> None:
@@ -85,6 +89,14 @@ class AwsGpuError(Exception):
     @property
     def message(self) -> str:
         """One sentence: what stands in the way."""
+        told = {
+            key: _translate(fact) if key in SAID and isinstance(fact, str) else fact for key, fact in self.facts.items()
+        }
+        return _fill(_translate(self.cause), told)
+
+    @property
+    def english(self) -> str:
+        """The sentence as logs keep it, for readers in any language."""
         return _fill(self.cause, self.facts)
 
     @property
@@ -105,7 +117,7 @@ def _rebuild(kind: type[AwsGpuError], facts: dict[str, object]) -> AwsGpuError:
 
 
 def _fill(template: str, facts: dict[str, object]) -> str:
-    return string.Formatter().vformat(_translate(template), (), _Facts(facts)).strip()
+    return string.Formatter().vformat(template, (), _Facts(facts)).strip()
 
 
 # ── usage ────────────────────────────────────────────────────────────────────────────────────
@@ -405,6 +417,38 @@ class PlanRefused(ChoiceError):
     remedy_template = "{command}"
 
 
+class ResizeUnfit(ChoiceError):
+    """A change of type or disk that cannot be. Facts: name, why, remedy_line."""
+
+    code = "resize-unfit"
+    cause = "{name} cannot be resized so: {why}."
+    remedy_template = "{remedy_line}"
+
+    def __init__(self, message: str | None = None, **facts: object) -> None:
+        """Show the types where no other command leads on."""
+        facts.setdefault("remedy_line", "awsgpu types")
+        super().__init__(message, **facts)
+
+
+class DiskChangedLately(ChoiceError):
+    """AWS lets a volume be changed again only hours after its last change. Facts: volume, aws_message."""
+
+    code = "disk-changed-lately"
+    cause = (
+        "The disk {volume} was changed a short while ago, and AWS allows the next change only later (six hours, or "
+        "once the last one is finished)."
+    )
+    remedy_template = "awsgpu status"
+
+
+class GuardUnfit(ChoiceError):
+    """The guard outside the machine cannot be set up as wished. Facts: why, command."""
+
+    code = "guard-unfit"
+    cause = "The schedule that ends the instance from outside cannot be made: {why}."
+    remedy_template = "{command}"
+
+
 # ── capacity ─────────────────────────────────────────────────────────────────────────────────
 
 
@@ -454,6 +498,16 @@ class NoCapacityToStart(NoCapacity):
         "try again later, or launch another one."
     )
     remedy_template = "awsgpu launch {instance_type} --name {name}-2 --any-region"
+
+
+class NoCapacityAtData(NoCapacity):
+    """The zone of a data volume has none free. Facts: name, instance_type, tried, volume, month, command."""
+
+    cause = (
+        "AWS has no {instance_type} free at the moment in {tried}, where the data volume of {name} is. In another zone "
+        "a copy is made of it by a snapshot, for about {month} a month more until the old one is removed."
+    )
+    remedy_template = "{command} --yes"
 
 
 # ── instances ────────────────────────────────────────────────────────────────────────────────
@@ -526,6 +580,22 @@ class ImageUnproven(InstanceError):
     code = "image-unproven"
     cause = "The image {image} is not proved, so nothing was removed: {why}"
     remedy_template = "awsgpu images"
+
+
+class DataInUse(InstanceError):
+    """The data volume is attached to another instance. Facts: name, volume, holder."""
+
+    code = "data-in-use"
+    cause = "The data volume {volume} of {name} is attached to {holder}: only one instance at a time can use it."
+    remedy_template = "awsgpu status"
+
+
+class ResizeHalfDone(InstanceError):
+    """A resize failed on its way; the instance is as it was before. Facts: name, instance_type, state, why, command."""
+
+    code = "resize-half-done"
+    cause = "{name} was not resized: it is still {instance_type}, {state}. {why}"
+    remedy_template = "{command}"
 
 
 # ── the way to the instance ──────────────────────────────────────────────────────────────────

@@ -21,6 +21,9 @@ SCHEMA_VERSION = 1
 """Version of our tags and of every document we keep on disk."""
 
 
+DATA_DEVICE = "/dev/sdf"
+"""Where a data volume is attached: the first device name recommended for one (EBS user guide, device names)."""
+
 GUEST_COMMAND = "/usr/local/bin/awsgpu-guest"
 """The guest program's command, by its full path: sudo's secure_path lacks /usr/local/bin on Amazon Linux."""
 
@@ -193,6 +196,8 @@ class Wishes:
     instance_profile: str | None = None
     image: str | None = None
     disk_gb: int | None = None
+    data_gb: int | None = None
+    """A volume of its own at ~/data: None attaches what there is, 0 nothing, a size makes or grows it."""
     key_file: Path | None = None
     spot: Literal["no", "yes", "prefer"] = "no"
     max_price: float | None = None
@@ -329,6 +334,9 @@ class Instance:
     tunnel: Tunnel | None = None
     guest: GuestReport | None = None
     demo: bool = False
+    data_volume_id: str | None = None
+    data_volume: Volume | None = None
+    """The volume at ~/data, filled by the verbs that show it; `data_volume_id` is what EC2 says in passing."""
 
     @property
     def adopted(self) -> bool:
@@ -432,10 +440,26 @@ class Volume:
     state: str
     instance_id: str | None = None
     purpose: Literal["root", "data"] = "root"
+    created: datetime | None = None
+    copy_of: str | None = None
+    """The volume it was copied from into another zone: that one has been taken over from."""
+    region: str = ""
+    per_month: float | None = None
+    """What it costs a month in the region's currency, filled where it is shown."""
 
 
 LeftoverKind = Literal[
-    "instance", "volume", "snapshot", "image", "address", "key pair", "security group", "local key", "tunnel record"
+    "instance",
+    "volume",
+    "data volume",
+    "snapshot",
+    "image",
+    "address",
+    "schedule",
+    "key pair",
+    "security group",
+    "local key",
+    "tunnel record",
 ]
 
 

@@ -21,12 +21,13 @@ from jupyter_awsgpu.cloud import (
     types,
 )
 from jupyter_awsgpu.cloud.parallel import parallel
-from jupyter_awsgpu.errors import AwsGpuError, ImageNotFound
+from jupyter_awsgpu.errors import AwsGpuError, ImageNotFound, QuotaTooLow, SpotQuotaTooLow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from jupyter_awsgpu.cloud.clouds import Clouds
+    from jupyter_awsgpu.cloud.network import Subnet
     from jupyter_awsgpu.cloud.place import Place
     from jupyter_awsgpu.cloud.request import Market, Request
     from jupyter_awsgpu.model import (
@@ -109,6 +110,10 @@ class Cloud:
         """Return the vCPU quota that counts a type, with its use; None where it could not be asked."""
         return quotas.quota(self.place, itype, spot=spot)
 
+    def room(self, itype: InstanceType, *, spot: bool = False) -> Quota | None:
+        """Return the same for a launch about to be made: a limit that suffices may be a day old."""
+        return quotas.room(self.place, itype, spot=spot)
+
     def request_quota(self, itype: InstanceType, vcpus: int, *, spot: bool = False) -> Quota:
         """Ask AWS to raise that quota to `vcpus` and return it with the request's status."""
         return quotas.request_quota(self.place, itype, vcpus, spot=spot)
@@ -123,33 +128,40 @@ class Cloud:
 
     # ── access ───────────────────────────────────────────────────────────────────────────────
 
-    def default_vpc(self) -> str:
-        """Return the default VPC's id. Raises `NoDefaultVpc`."""
-        return network.default_vpc(self.place)
+    def default_vpc(self, account: str | None = None) -> str:
+        """Return the default VPC's id; for a named account it may be a day old. Raises `NoDefaultVpc`."""
+        return network.default_vpc(self.place) if account is None else network.usual_vpc(self.place, account)
 
-    def vpc_of_subnet(self, subnet_id: str) -> str:
-        """Return the VPC of a subnet. Raises `NoSubnet`."""
-        return network.vpc_of_subnet(self.place, subnet_id)
+    def subnet(self, subnet_id: str) -> Subnet:
+        """Return a subnet that has an address left. Raises `NoSubnet`."""
+        return network.subnet(self.place, subnet_id)
+
+    def require_group(self, group_id: str, vpc_id: str) -> None:
+        """Raise `GroupMissing` unless the security group exists, in that VPC."""
+        network.require_group(self.place, group_id, vpc_id)
 
     def ensure_key_pair(self, key_name: str, public_key: str, tags: Mapping[str, str]) -> str:
         """Return the key pair's name, imported if it was missing. Raises `KeyPairTaken`."""
         return keys.ensure_key_pair(self.place, key_name, public_key, tags)
 
-    def look_ahead(self, *, owner: str, key_name: str, group_name: str) -> None:
+    def look_ahead(self, *, owner: str, key_name: str, group_name: str) -> tuple[bool, bool]:
         """Ask for key pair and group of a presumed owner, so that the two `ensure_…` ask nothing more.
 
-        Read-only, and for whoever asks with another name or owner it was never asked. Refusals are left
-        to the calls that need the answers.
+        Returns whether each is there, as far as could be asked. Read-only, and for whoever asks with
+        another name or owner it was never asked. Refusals are left to the calls that need the answers.
         """
         with parallel(2) as pool:
             asked = (
                 pool.submit(keys.look_ahead, self.place, key_name),
                 pool.submit(network.look_ahead, self.place, group_name, owner),
             )
+        there = []
         for one in asked:
             error = one.exception()
             if error is not None and not isinstance(error, AwsGpuError):
                 raise error
+            there.append(error is None and one.result())
+        return there[0], there[1]
 
     def delete_key_pair(self, key_name: str) -> None:
         """Remove a key pair."""
@@ -254,15 +266,18 @@ class Cloud:
         except ImageNotFound:
             images.forget(self.place, str(request_["ImageId"]))
             raise
+        except (QuotaTooLow, SpotQuotaTooLow):
+            quotas.forget(self.place)
+            raise
 
-    def dry_run(self, request_: Mapping[str, Any]) -> None:
-        """Ask whether the request would be permitted. Raises `PermissionDenied`."""
-        launching.dry_run(self.place, request_, self._launch_facts(request_))
+    def require_permissions(
+        self, request_: Mapping[str, Any], tags: Mapping[str, str], *, key_pair: bool = True, group: bool = True
+    ) -> None:
+        """Raise `PermissionDenied` unless the launch, a key pair and a group so tagged would be allowed (DryRun only).
 
-    def require_permissions(self, itype: InstanceType, image: Image) -> None:
-        """Raise `PermissionDenied` unless a launch, a key pair and a group would be allowed (DryRun only)."""
-        wanted = {"ImageId": image.image_id, "InstanceType": itype.name, "MinCount": 1, "MaxCount": 1}
-        launching.require_permissions(self.place, wanted)
+        `request_` may name a key pair and groups that do not exist yet: the question is asked without them.
+        """
+        launching.require_permissions(self.place, request_, tags, key_pair=key_pair, group=group)
 
     def _launch_facts(self, request_: Mapping[str, Any]) -> dict[str, object]:
         """Return what fills the messages of a refused launch, all of it known already."""
@@ -322,9 +337,9 @@ class Cloud:
 
     # ── what outlives an instance ────────────────────────────────────────────────────────────
 
-    def create_image(self, instance_id: str, name: str, tags: Mapping[str, str]) -> str:
-        """Ask EC2 for an image of the instance and return its id."""
-        return storage.create_image(self.place, instance_id, name, tags)
+    def create_image(self, instance_id: str, name: str, tags: Mapping[str, str], *, without: Iterable[str] = ()) -> str:
+        """Ask EC2 for an image of the instance, its devices `without` left out, and return its id."""
+        return storage.create_image(self.place, instance_id, name, tags, without)
 
     def image_progress(self, image_id: str) -> tuple[str, float]:
         """Return an image's state in EC2's word, and how much of it is copied (0 to 1)."""
@@ -342,9 +357,25 @@ class Cloud:
         """Return the owner's volumes."""
         return storage.volumes(self.place, owner, name)
 
-    def create_volume(self, zone: str, gb: int, tags: Mapping[str, str], *, snapshot_id: str | None = None) -> str:
-        """Make an encrypted volume and return its id."""
-        return storage.create_volume(self.place, zone, gb, tags, snapshot_id=snapshot_id)
+    def create_volume(
+        self,
+        zone: str,
+        gb: int,
+        tags: Mapping[str, str],
+        *,
+        snapshot_id: str | None = None,
+        client_token: str | None = None,
+    ) -> str:
+        """Make an encrypted volume and return its id; the same token again returns the same volume."""
+        return storage.create_volume(self.place, zone, gb, tags, snapshot_id=snapshot_id, client_token=client_token)
+
+    def volume(self, volume_id: str) -> Volume:
+        """Return a volume as EC2 has it at this moment."""
+        return storage.volume_state(self.place, volume_id)
+
+    def growing(self, volume_id: str) -> str | None:
+        """Return how far the last change of a volume is, in EC2's word; None where there never was one."""
+        return storage.growing(self.place, volume_id)
 
     def attach_volume(self, volume_id: str, instance_id: str, device: str) -> None:
         """Attach a volume."""
@@ -365,6 +396,14 @@ class Cloud:
     def snapshot_volume(self, volume_id: str, tags: Mapping[str, str]) -> str:
         """Ask EC2 for a snapshot of a volume and return its id."""
         return storage.snapshot_volume(self.place, volume_id, tags)
+
+    def snapshots_of(self, owner: str, volume_id: str) -> tuple[str, ...]:
+        """Return the owner's snapshots on the way from a volume to its copy in another zone."""
+        return storage.snapshots_of(self.place, owner, volume_id)
+
+    def delete_snapshot(self, snapshot_id: str) -> None:
+        """Remove a snapshot."""
+        storage.delete_snapshot(self.place, snapshot_id)
 
     def snapshot_progress(self, snapshot_id: str) -> tuple[str, float]:
         """Return a snapshot's state in EC2's word, and how much of it is copied (0 to 1)."""

@@ -11,7 +11,7 @@ from jupyter_awsgpu.cloud import catalogue, tags
 from jupyter_awsgpu.cloud.place import filters
 from jupyter_awsgpu.cloud.refusals import refusals
 from jupyter_awsgpu.errors import InstanceGone
-from jupyter_awsgpu.model import Gpu, Instance, InstanceState
+from jupyter_awsgpu.model import DATA_DEVICE, Gpu, Instance, InstanceState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -115,6 +115,14 @@ def described(answer: Mapping[str, Any], place: Place) -> Instance:
         state_reason=reason or None,
         stopped_at=stopped_at(str(answer.get("StateTransitionReason") or "")),
         tags=tuple(sorted(has.items())),
+        data_volume_id=next(
+            (
+                str(one["Ebs"]["VolumeId"])
+                for one in answer.get("BlockDeviceMappings", ())
+                if one.get("DeviceName") == DATA_DEVICE and not one.get("Ebs", {}).get("DeleteOnTermination", True)
+            ),
+            None,
+        ),
     )
 
 

@@ -39,9 +39,11 @@ def ensure_key_pair(place: Place, name: str, public_line: str, has: Mapping[str,
     return name
 
 
-def look_ahead(place: Place, name: str) -> None:
+def look_ahead(place: Place, name: str) -> bool:
     """Ask for the key pair before it is known to be wanted: the next `ensure_key_pair` finds the answer."""
-    place.foresee(f"key pair/{name}", _described(place, name))
+    known = _described(place, name)
+    place.foresee(f"key pair/{name}", known)
+    return known is not None
 
 
 def _described(place: Place, name: str) -> dict[str, Any] | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from jupyter_awsgpu.cloud import tags
 from jupyter_awsgpu.cloud.instances import described
 from jupyter_awsgpu.cloud.parallel import parallel
 from jupyter_awsgpu.cloud.place import UNASKABLE
 from jupyter_awsgpu.cloud.refusals import refusals, translate
-from jupyter_awsgpu.cloud.request import as_sent
+from jupyter_awsgpu.cloud.request import as_sent, without_access
 from jupyter_awsgpu.errors import AwsGpuError, AwsRefused
 
 if TYPE_CHECKING:
@@ -31,12 +32,6 @@ def run(place: Place, request: Mapping[str, Any], facts: Mapping[str, object]) -
     return tuple(described(one, place) for one in answer["Instances"])
 
 
-def dry_run(place: Place, request: Mapping[str, Any], facts: Mapping[str, object]) -> None:
-    """Ask whether the request would be permitted. Quota, capacity and Free plan are not asked by this."""
-    asked = {key: value for key, value in as_sent(request).items() if key != "ClientToken"}
-    permitted(place, "run_instances", facts, **asked)
-
-
 def permitted(place: Place, operation: str, facts: Mapping[str, object] | None = None, **parameters: Any) -> None:
     """Make a call with DryRun. Raises what AWS answers, `PermissionDenied` above all."""
     try:
@@ -49,13 +44,23 @@ def permitted(place: Place, operation: str, facts: Mapping[str, object] | None =
             raise error from exc
 
 
-def require_permissions(place: Place, request: Mapping[str, Any]) -> None:
-    """Raise `PermissionDenied` unless a launch and what it needs would be allowed; other refusals say nothing here."""
-    asked: list[tuple[str, dict[str, Any]]] = [
-        ("run_instances", dict(request)),
-        ("import_key_pair", {"KeyName": "awsgpu-permission", "PublicKeyMaterial": _ANY_KEY}),
-        ("create_security_group", {"GroupName": "awsgpu-permission", "Description": "permission check"}),
-    ]
+def require_permissions(
+    place: Place, request: Mapping[str, Any], has: Mapping[str, str], *, key_pair: bool, group: bool
+) -> None:
+    """Raise `PermissionDenied` unless a launch would be allowed, and the making of a key pair and a group where wanted.
+
+    Asked with the tags that the real calls carry: a policy may allow them only so. Quota, capacity and
+    Free plan are not asked by DryRun, and other refusals say nothing here.
+    """
+    asked: list[tuple[str, dict[str, Any]]] = [("run_instances", as_sent(without_access(request)))]
+    if key_pair:
+        tagged = tags.specification(("key-pair",), has)
+        wanted = {"KeyName": _NEVER_MADE, "PublicKeyMaterial": _ANY_KEY, "TagSpecifications": tagged}
+        asked.append(("import_key_pair", wanted))
+    if group:
+        tagged = tags.specification(("security-group",), has)
+        wanted = {"GroupName": _NEVER_MADE, "Description": "permission check", "TagSpecifications": tagged}
+        asked.append(("create_security_group", wanted))
     with parallel(len(asked)) as pool:
         answers = [pool.submit(permitted, place, operation, **parameters) for operation, parameters in asked]
     for answer in answers:
@@ -66,4 +71,5 @@ def require_permissions(place: Place, request: Mapping[str, Any]) -> None:
             raise error
 
 
+_NEVER_MADE = "awsgpu-permission"
 _ANY_KEY = b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGFkZHJlc3NlZC10by1ub2JvZHktYXQtYWxsLi4uLi4u dry-run"

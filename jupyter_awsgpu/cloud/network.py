@@ -6,6 +6,7 @@ rules and no other's.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu.cloud import tags
@@ -32,13 +33,37 @@ def default_vpc(place: Place) -> str:
     return str(found[0]["VpcId"])
 
 
-def vpc_of_subnet(place: Place, subnet_id: str) -> str:
-    """Return the VPC a subnet is of. Raises `NoSubnet`."""
+def usual_vpc(place: Place, account: str) -> str:
+    """Return the default VPC, remembered a day for the account. Raises `NoDefaultVpc`."""
+    return place.remembered(_default_vpc_fact(account), lambda: default_vpc(place))
+
+
+@dataclass(frozen=True, slots=True)
+class Subnet:
+    """Where a named subnet is."""
+
+    subnet_id: str
+    vpc_id: str
+    zone: str
+
+
+def subnet(place: Place, subnet_id: str) -> Subnet:
+    """Return a subnet that has an address left. Raises `NoSubnet`."""
     with refusals(region=place.region, subnet=subnet_id):
         found = place.ec2.describe_subnets(SubnetIds=[subnet_id])["Subnets"]
     if not found:
         raise NoSubnet(subnet=subnet_id, why=f"it is not in {place.region}")
-    return str(found[0]["VpcId"])
+    if found[0].get("AvailableIpAddressCount", 1) < 1:
+        raise NoSubnet(subnet=subnet_id, why="it has no address left")
+    return Subnet(subnet_id, str(found[0]["VpcId"]), str(found[0]["AvailabilityZone"]))
+
+
+def require_group(place: Place, group_id: str, vpc_id: str) -> None:
+    """Raise `GroupMissing` unless the group exists, in the VPC."""
+    with refusals(region=place.region, group=group_id):
+        found = place.ec2.describe_security_groups(GroupIds=[group_id])["SecurityGroups"]
+    if not found or found[0].get("VpcId") != vpc_id:
+        raise GroupMissing(group=f"{group_id} of {vpc_id}", region=place.region)
 
 
 def ensure_security_group(
@@ -58,7 +83,7 @@ def ensure_security_group(
     with parallel(2) as pool:
         owner = has.get(tags.OWNER, "")
         groups = pool.submit(place.foreseen, f"groups/{owner}/{name}", lambda: _owners_groups(place, name, owner))
-        vpc = vpc_id or _default_vpc_id(place, has)
+        vpc = vpc_id or usual_vpc(place, _account(has))
         group = next((one for one in groups.result() if one.get("VpcId") == vpc), None)
     if group is None:
         group = _created(place, name, has, vpc) if vpc_id else _created_in_default(place, name, has, vpc)
@@ -66,13 +91,12 @@ def ensure_security_group(
     return str(group["GroupId"])
 
 
-def _default_vpc_id(place: Place, has: Mapping[str, str]) -> str:
-    """Return the default VPC, remembered a day for the account: groups in another VPC would not fit it."""
-    return place.remembered(_default_vpc_fact(has), lambda: default_vpc(place))
+def _account(has: Mapping[str, str]) -> str:
+    return has.get(tags.OWNER, "").partition("/")[0]
 
 
-def _default_vpc_fact(has: Mapping[str, str]) -> str:
-    return f"default vpc/{has.get(tags.OWNER, '').partition('/')[0]}"
+def _default_vpc_fact(account: str) -> str:
+    return f"default vpc/{account}"
 
 
 def _created_in_default(place: Place, name: str, has: Mapping[str, str], remembered: str) -> dict[str, Any]:
@@ -83,13 +107,15 @@ def _created_in_default(place: Place, name: str, has: Mapping[str, str], remembe
         if exc.facts.get("aws_code") != "InvalidVpcID.NotFound":
             raise
     now = default_vpc(place)
-    place.learn(_default_vpc_fact(has), now)
+    place.learn(_default_vpc_fact(_account(has)), now)
     return _created(place, name, has, now)
 
 
-def look_ahead(place: Place, name: str, owner: str) -> None:
+def look_ahead(place: Place, name: str, owner: str) -> bool:
     """Ask for the owner's group before it is known to be wanted: `ensure_security_group` finds the answer."""
-    place.foresee(f"groups/{owner}/{name}", _owners_groups(place, name, owner))
+    found = _owners_groups(place, name, owner)
+    place.foresee(f"groups/{owner}/{name}", found)
+    return bool(found)
 
 
 def _owners_groups(place: Place, name: str, owner: str) -> list[dict[str, Any]]:

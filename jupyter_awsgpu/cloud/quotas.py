@@ -6,10 +6,12 @@ Codes are found by the quota's name, never fixed: sources disagree on several (t
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from jupyter_awsgpu.cloud import types
+from jupyter_awsgpu.cloud import catalogue, types
+from jupyter_awsgpu.cloud.parallel import parallel
 from jupyter_awsgpu.cloud.place import UNASKABLE, filters
 from jupyter_awsgpu.cloud.refusals import refusals
 from jupyter_awsgpu.errors import AwsRefused, UnknownType
@@ -23,6 +25,15 @@ if TYPE_CHECKING:
 
 ON_DEMAND = re.compile(r"^Running On-Demand (?P<words>.+) instances$")
 SPOT = re.compile(r"^All (?P<words>.+) Spot Instance Requests$")
+
+LIMITS = "quota limits"
+"""The fact that holds names and limits of all vCPU quotas of a region."""
+
+FILTER_VALUES = 200
+"""The most values a filter of EC2's may hold (EC2 API reference, «Filter»)."""
+
+Limits = dict[str, tuple[str, float]]
+"""Quota code → its name and the limit in vCPUs."""
 
 
 def words_of(quota_name: str, *, spot: bool) -> frozenset[str]:
@@ -65,18 +76,48 @@ def bucket_of(family: str, names: Mapping[str, str], *, spot: bool) -> str | Non
 
 def quota(place: Place, itype: InstanceType, *, spot: bool = False) -> Quota | None:
     """Return the applied limit and present use of the type's bucket, with an open request; None if not to be asked."""
+    found = _asked(place, itype, spot=spot, fresh=True)
+    return None if found is None else _with_request(place, found)
+
+
+def room(place: Place, itype: InstanceType, *, spot: bool = False) -> Quota | None:
+    """Return limit and present use of the type's bucket for a launch about to be made; None if not to be asked.
+
+    A limit may be a day old where one more instance fits under it: limits are raised, hardly ever
+    lowered, and RunInstances itself refuses safely. One that does not suffice is asked for anew.
+    """
+    return _asked(place, itype, spot=spot, fresh=False)
+
+
+def forget(place: Place) -> None:
+    """Take the limits for unknown where AWS has just refused what should have fitted."""
+    place.learn(LIMITS, None)
+
+
+def _asked(place: Place, itype: InstanceType, *, spot: bool, fresh: bool) -> Quota | None:
     try:
-        code = _code(place, itype.family, spot=spot)
-        if code is None:
-            return None
-        with refusals(region=place.region, service="servicequotas"):
-            answer = place.client("service-quotas").get_service_quota(ServiceCode="ec2", QuotaCode=code)["Quota"]
-        used = _used(place, code, spot=spot)
+        with parallel(2) as pool:
+            listed = pool.submit(_limits, place)
+            running = pool.submit(_running, place, itype)
+            limits = listed.result()
+            code = _code(limits, itype.family, spot=spot)
+            if code is None:
+                return None
+            name, limit = limits[code]
+            used = _used(place, limits, code, running.result(), spot=spot)
+        if fresh or limit - used < itype.vcpus:
+            limit = _applied(place, code)
+            place.learn(LIMITS, {**limits, code: (name, limit)})
     except (*UNASKABLE, AwsRefused):
         return None
-    label = _label(str(answer["QuotaName"]), spot=spot)
-    found = Quota(code, label, float(answer["Value"]), used, place.region, spot=spot)
-    return _with_request(place, found)
+    return Quota(code, _label(name, spot=spot), limit, used, place.region, spot=spot)
+
+
+def _applied(place: Place, code: str) -> float:
+    """Return the limit in force at this moment."""
+    with refusals(region=place.region, service="servicequotas"):
+        answer = place.client("service-quotas").get_service_quota(ServiceCode="ec2", QuotaCode=code)
+    return float(answer["Quota"]["Value"])
 
 
 def _label(name: str, *, spot: bool) -> str:
@@ -84,38 +125,52 @@ def _label(name: str, *, spot: bool) -> str:
     return found["words"] if found else name
 
 
-def _names(place: Place) -> dict[str, str]:
-    """Return the names of all EC2 vCPU quotas by code, cached a day."""
+def _limits(place: Place) -> Limits:
+    """Return names and limits of all EC2 vCPU quotas by code, cached a day."""
 
-    def ask() -> dict[str, str]:
+    def ask() -> Limits:
         pages = place.pages(place.client("service-quotas"), "list_service_quotas", "Quotas", ServiceCode="ec2")
-        names = {one["QuotaCode"]: one["QuotaName"] for one in pages}
-        return {code: name for code, name in names.items() if ON_DEMAND.match(name) or SPOT.match(name)}
+        found = {one["QuotaCode"]: (str(one["QuotaName"]), float(one.get("Value", 0))) for one in pages}
+        return {code: one for code, one in found.items() if ON_DEMAND.match(one[0]) or SPOT.match(one[0])}
 
-    return place.remembered("quota names", ask)
-
-
-def _code(place: Place, family: str, *, spot: bool) -> str | None:
-    return bucket_of(family, _names(place), spot=spot)
+    return place.remembered(LIMITS, ask)
 
 
-def _used(place: Place, code: str, *, spot: bool) -> float:
-    """Return the vCPUs of everything that runs under the quota, ours or not."""
-    pages = place.pages(
-        place.ec2,
-        "describe_instances",
-        "Reservations",
-        Filters=filters(instance_state_name=("pending", "running", "stopping")),
-    )
+def _code(limits: Limits, family: str, *, spot: bool) -> str | None:
+    return bucket_of(family, {code: name for code, (name, _limit) in limits.items()}, spot=spot)
+
+
+def _running(place: Place, itype: InstanceType) -> Counter[tuple[str, bool]]:
+    """Count what runs in the region, ours or not, by type and whether it is spot.
+
+    Buckets of accelerated types hold no others, so that of those only accelerated ones are asked for: an
+    account may run thousands of small machines.
+    """
+    wanted = filters(instance_state_name=("pending", "running", "stopping"))
+    if itype.gpu is not None:
+        listed = {itype.name, *catalogue.type_names(), *(place.known("types") or ())}
+        names = sorted(name for name in listed if name.startswith(catalogue.ACCELERATED))
+        if len(names) <= FILTER_VALUES:
+            wanted += filters(instance_type=tuple(names))
+    pages = place.pages(place.ec2, "describe_instances", "Reservations", Filters=wanted)
     running = (one for reservation in pages for one in reservation["Instances"])
-    return float(sum(_counted(place, one, code, spot=spot) for one in running))
+    return Counter((str(one["InstanceType"]), one.get("InstanceLifecycle") == "spot") for one in running)
 
 
-def _counted(place: Place, running: Mapping[str, Any], code: str, *, spot: bool) -> int:
-    name = str(running["InstanceType"])
-    is_spot = running.get("InstanceLifecycle") == "spot"
-    if is_spot is not spot or _code(place, name.partition(".")[0], spot=spot) != code:
-        return 0
+def _used(place: Place, limits: Limits, code: str, running: Counter[tuple[str, bool]], *, spot: bool) -> float:
+    """Return the vCPUs of what runs under the quota."""
+    total = 0
+    for (name, is_spot), count in running.items():
+        if is_spot is spot and _code(limits, name.partition(".")[0], spot=spot) == code:
+            total += count * _vcpus(place, name)
+    return float(total)
+
+
+def _vcpus(place: Place, name: str) -> int:
+    """Return a type's vCPUs, without asking for a type that the catalogue knows."""
+    shipped = catalogue.instance_type(name)
+    if shipped is not None:
+        return shipped.vcpus
     try:
         return types.instance_type(place, name).vcpus
     except UnknownType:
@@ -145,7 +200,7 @@ def request_quota(place: Place, itype: InstanceType, vcpus: int, *, spot: bool =
 
     Raises `AwsRefused` where AWS does not take the request, `PermissionDenied` where one may not ask.
     """
-    code = _code(place, itype.family, spot=spot)
+    code = _code(_limits(place), itype.family, spot=spot)
     if code is None:
         message = f"no quota is named for {itype.family} instances"
         raise AwsRefused(operation="RequestServiceQuotaIncrease", aws_code="NoSuchQuota", aws_message=message)

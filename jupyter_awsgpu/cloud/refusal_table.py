@@ -255,6 +255,13 @@ TABLE: tuple[Refusal, ...] = (
         "The subnet does not exist, or has no address left.",
         read=_subnet,
     ),
+    Refusal(
+        ("VolumeModificationRateExceeded", "IncorrectModificationState", "VolumeModificationSizeLimitExceeded"),
+        errors.DiskChangedLately,
+        "The volume is being changed, or was changed a short while ago.",
+        read=lambda facts: {"volume": facts.get("volume", "…")},
+        source="EC2 API reference, ModifyVolume; the wait of six hours: EBS user guide",
+    ),
     # the instance itself
     Refusal(
         ("InvalidInstanceID.NotFound", "InvalidInstanceID.Malformed", "InvalidInstanceID"),

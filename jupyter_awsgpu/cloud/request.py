@@ -127,6 +127,15 @@ def _set_tag(request: Request, key: str, value: str) -> None:
         specification["Tags"] = [*others, {"Key": key, "Value": value}]
 
 
+def without_access(request: Mapping[str, Any]) -> Request:
+    """Return the request as it can be asked about (DryRun) before its key pair and group exist."""
+    asked = {key: value for key, value in request.items() if key not in ("KeyName", "SecurityGroupIds", "ClientToken")}
+    for interface in copy.deepcopy(asked.pop("NetworkInterfaces", [])):
+        interface.pop("Groups", None)
+        asked.setdefault("NetworkInterfaces", []).append(interface)
+    return asked
+
+
 def as_sent(request: Mapping[str, Any]) -> Request:
     """Return the request as boto3 takes it: it encodes user data itself."""
     sent = dict(request)

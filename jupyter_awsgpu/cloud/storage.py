@@ -22,14 +22,20 @@ RELEASED_WITHIN_S = 120.0
 # ── images ───────────────────────────────────────────────────────────────────────────────────
 
 
-def create_image(place: Place, instance_id: str, name: str, has: Mapping[str, str]) -> str:
-    """Ask EC2 for an image of the instance and return its id; image and snapshots carry the tags."""
+def create_image(place: Place, instance_id: str, name: str, has: Mapping[str, str], without: Iterable[str] = ()) -> str:
+    """Ask EC2 for an image of the instance and return its id; image and snapshots carry the tags.
+
+    `without` names devices that stay out of it: a data volume has a life, and a price, of its own.
+    """
+    left_out = [{"DeviceName": device, "NoDevice": ""} for device in without]
+    more: dict[str, Any] = {"BlockDeviceMappings": left_out} if left_out else {}
     with refusals(region=place.region, instance_id=instance_id):
         answer = place.ec2.create_image(
             InstanceId=instance_id,
             Name=name,
             Description=f"jupyter-awsgpu: {name}",
             TagSpecifications=tags.specification(("image", "snapshot"), has),
+            **more,
         )
     return str(answer["ImageId"])
 
@@ -110,6 +116,13 @@ def snapshot_progress(place: Place, snapshot_id: str) -> tuple[str, float]:
     return str(row["State"]), float(str(row.get("Progress") or "0").rstrip("%") or 0) / 100
 
 
+def snapshots_of(place: Place, owner: str, volume_id: str) -> tuple[str, ...]:
+    """Return the owner's snapshots on the way from a volume to its copy in another zone."""
+    wanted = filters(tag_key=tags.SCHEMA, **{f"tag:{tags.OWNER}": owner, f"tag:{tags.COPY_OF}": volume_id})
+    pages = place.pages(place.ec2, "describe_snapshots", "Snapshots", OwnerIds=["self"], Filters=wanted)
+    return tuple(str(one["SnapshotId"]) for one in pages)
+
+
 def delete_snapshot(place: Place, snapshot_id: str) -> None:
     """Remove a snapshot, waiting while an image that is going still holds it."""
     _released(place, "delete_snapshot", ("InvalidSnapshot.InUse",), "InvalidSnapshot.NotFound", SnapshotId=snapshot_id)
@@ -119,34 +132,46 @@ def delete_snapshot(place: Place, snapshot_id: str) -> None:
 
 
 def volumes(place: Place, owner: str, name: str | None = None) -> tuple[Volume, ...]:
-    """Return the owner's volumes, root disks and data volumes (those that outlive their instance)."""
+    """Return the owner's volumes: root disks, and data volumes (those that outlive their instance)."""
     wanted = filters(tag_key=tags.SCHEMA, **{f"tag:{tags.OWNER}": owner})
     if name is not None:
         wanted += filters(**{f"tag:{tags.NAME}": name})
     pages = place.pages(place.ec2, "describe_volumes", "Volumes", Filters=wanted)
-    return tuple(_volume(one) for one in pages)
+    return tuple(_volume(place, one) for one in pages)
 
 
-def _goes_with_its_instance(volume: Mapping[str, Any]) -> bool:
-    return any(one.get("DeleteOnTermination") for one in volume.get("Attachments", ()))
-
-
-def _volume(answer: Mapping[str, Any]) -> Volume:
+def _volume(place: Place, answer: Mapping[str, Any]) -> Volume:
     attached = next((one["InstanceId"] for one in answer.get("Attachments", ()) if one.get("InstanceId")), None)
+    has = tags.read(answer)
     return Volume(
         volume_id=str(answer["VolumeId"]),
-        name=tags.read(answer).get(tags.NAME, str(answer["VolumeId"])),
+        name=has.get(tags.NAME, str(answer["VolumeId"])),
         gb=int(answer["Size"]),
         zone=str(answer["AvailabilityZone"]),
         state=str(answer["State"]),
         instance_id=attached,
-        purpose="root" if _goes_with_its_instance(answer) else "data",
+        purpose="data" if has.get(tags.PURPOSE) == "data" else "root",
+        created=answer.get("CreateTime"),
+        copy_of=has.get(tags.COPY_OF),
+        region=place.region,
     )
 
 
-def create_volume(place: Place, zone: str, gb: int, has: Mapping[str, str], *, snapshot_id: str | None = None) -> str:
-    """Make an encrypted gp3 volume, empty or from a snapshot, and return its id."""
+def create_volume(
+    place: Place,
+    zone: str,
+    gb: int,
+    has: Mapping[str, str],
+    *,
+    snapshot_id: str | None = None,
+    client_token: str | None = None,
+) -> str:
+    """Make an encrypted gp3 volume, empty or from a snapshot, and return its id.
+
+    The same `client_token` again returns the same volume, as long as it is asked for in the same words.
+    """
     more = {"SnapshotId": snapshot_id} if snapshot_id else {}
+    more |= {"ClientToken": client_token} if client_token else {}
     with refusals(region=place.region, zone=zone):
         answer = place.ec2.create_volume(
             AvailabilityZone=zone,
@@ -176,10 +201,28 @@ def detach_volume(place: Place, volume_id: str, instance_id: str | None = None) 
             raise
 
 
-def grow_volume(place: Place, volume_id: str, gb: int) -> None:
-    """Make a volume larger; the file system on it grows at the next boot."""
+def volume_state(place: Place, volume_id: str) -> Volume:
+    """Return a volume as EC2 has it at this moment."""
     with refusals(region=place.region):
+        return _volume(place, place.ec2.describe_volumes(VolumeIds=[volume_id])["Volumes"][0])
+
+
+def grow_volume(place: Place, volume_id: str, gb: int) -> None:
+    """Make a volume larger; its file system grows apart from it. Raises `DiskChangedLately`."""
+    with refusals(region=place.region, volume=volume_id):
         place.ec2.modify_volume(VolumeId=volume_id, Size=gb)
+
+
+def growing(place: Place, volume_id: str) -> str | None:
+    """Return how far the last change of a volume is, in EC2's word; None where there never was one."""
+    try:
+        with refusals(region=place.region):
+            found = place.ec2.describe_volumes_modifications(VolumeIds=[volume_id])["VolumesModifications"]
+    except AwsGpuError as exc:
+        if exc.facts.get("aws_code") == "InvalidVolumeModification.NotFound":
+            return None
+        raise
+    return str(found[-1]["ModificationState"]) if found else None
 
 
 def delete_volume(place: Place, volume_id: str) -> None:

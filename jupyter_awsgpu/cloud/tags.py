@@ -18,6 +18,8 @@ PRICE = f"{PREFIX}price"
 DISK = f"{PREFIX}disk"
 SSH_PORT = f"{PREFIX}ssh-port"
 MADE_OF = f"{PREFIX}made-of"
+PURPOSE = f"{PREFIX}purpose"
+COPY_OF = f"{PREFIX}copy-of"
 
 
 def read(resource: Mapping[str, Any]) -> dict[str, str]:

@@ -21,6 +21,7 @@ LOOK = (
     "ec2:DescribeSpotPriceHistory",
     "ec2:DescribeSubnets",
     "ec2:DescribeVolumes",
+    "ec2:DescribeVolumesModifications",
     "ec2:DescribeVpcs",
     "ec2:GetConsoleOutput",
     "freetier:GetAccountPlanState",

@@ -86,7 +86,10 @@ def _replace_snapshots(call: Call, image: Any, machine: Machine) -> None:
     call.backend.snapshots.pop(image.ebs_snapshot.id, None)
     description = f"Created by CreateImage({machine.id}) for {image.id}"
     image.mappings = []
+    left_out = [one["DeviceName"] for one in call.get("BlockDeviceMappings", []) if one.get("NoDevice") is not None]
     for device, block in machine.instance.block_device_mapping.items():
+        if device in left_out:
+            continue
         volume = call.backend.get_volume(block.volume_id)
         snapshot = snapshot_of(call, volume, description, image.id)
         if device == image.root_device_name:

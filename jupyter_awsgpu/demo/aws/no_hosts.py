@@ -51,5 +51,15 @@ class NoHosts:
     def make_image(self, folder: Path, image_folder: Path) -> None:
         """There is no disk to copy."""
 
+    def attach(self, folder: Path, volume_folder: Path) -> None:
+        """There is no host to show files to."""
+
+    def detach(self, folder: Path, volume_folder: Path) -> None:
+        """There is no host that has them."""
+
+    def files_of(self, volume_folder: Path, instance_id: str | None) -> Path | None:  # noqa: ARG002
+        """There are no files."""
+        return None
+
     def close(self) -> None:
         """Nothing runs."""

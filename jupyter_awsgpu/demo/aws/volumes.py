@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import shutil
 import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -14,9 +15,13 @@ from jupyter_awsgpu.demo.aws.wire import Refusal
 from jupyter_awsgpu.demo.aws.world import ACCOUNT
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from jupyter_awsgpu.demo.aws.world import World
 
 ATTACHABLE = ("running", "stopped")
+
+UNDER_WAY = ("modifying", "optimizing")
 
 
 def install(world: World) -> None:
@@ -35,13 +40,27 @@ def install(world: World) -> None:
         return f"{int(100 * (time.time() - begun) / (ready - begun))}%"
 
     def modification_state(change: Any) -> str:
-        passed = datetime.now(UTC).replace(tzinfo=None) - change.start_time.replace(tzinfo=None)
-        return "modifying" if passed.total_seconds() < world.settings.volume_s else "completed"
+        return "modifying" if _age_s(change) < world.settings.volume_s else "completed"
 
     replace(Volume, "status", property(status))
     replace(Snapshot, "progress", property(progress))
     replace(VolumeModification, "modification_state", property(modification_state))
     replace(VolumeModification, "progress", property(lambda one: 100 if one.modification_state == "completed" else 40))
+
+
+def _age_s(change: Any) -> float:
+    """Return how many seconds ago a volume was changed."""
+    passed = datetime.now(UTC).replace(tzinfo=None) - change.start_time.replace(tzinfo=None)
+    return float(passed.total_seconds())
+
+
+def folder_of(world: World, volume_id: str) -> Path:
+    """Return where the files of a data volume lie while no host has it."""
+    return world.state_dir / "volumes" / volume_id
+
+
+def _snapshot_folder(world: World, snapshot_id: str) -> Path:
+    return world.state_dir / "snapshots" / snapshot_id
 
 
 def snapshot_of(call: Call, volume: Any, description: str, image_id: str | None) -> Any:
@@ -67,7 +86,13 @@ def pending(world: World, snapshot: Any) -> Any:
 
 @operation("CreateVolume")
 def create_volume(call: Call) -> object:
-    """Make a volume, available after a moment."""
+    """Make a volume, available after a moment; a ClientToken means one volume (moto: two)."""
+    earlier: dict[str, Any] = call.world.book(f"volume tokens {call.region}", dict)
+    token = call.get("ClientToken") or ""
+    if token in earlier:
+        if call.backend.volumes.get(earlier[token].id) is None:
+            raise Refusal("IdempotentInstanceTerminated", "The volume of this client token has been deleted.")
+        return earlier[token]
     zone = call.get("AvailabilityZone")
     if zone not in [one.name for one in call.backend.describe_availability_zones()]:
         raise Refusal("InvalidZone.NotFound", f"The zone '{zone}' does not exist.")
@@ -77,9 +102,24 @@ def create_volume(call: Call) -> object:
         raise Refusal(
             "InvalidParameterValue", f"Volume of {size}GiB is smaller than the snapshot ({snapshot.volume.size}GiB)."
         )
+    if call.get("SnapshotId") and snapshot is None:
+        raise Refusal("InvalidSnapshot.NotFound", f"The snapshot '{call.get('SnapshotId')}' does not exist.")
+    if snapshot is not None and snapshot.status != "completed":
+        raise Refusal("IncorrectState", f"Snapshot '{snapshot.id}' is not 'completed'.")
+    call.end_dry_run()
     volume = call.moto()
     volume.ready_at = time.time() + call.world.settings.volume_s
+    if snapshot is not None and (kept := _snapshot_folder(call.world, snapshot.id)).is_dir():
+        _copy(kept, folder_of(call.world, volume.id))
+    if token:
+        earlier[token] = volume
     return volume
+
+
+def _copy(source: Path, target: Path) -> None:
+    from jupyter_awsgpu.demo.hosts import volumes
+
+    volumes.copy(source, target)
 
 
 @operation("DescribeVolumes")
@@ -112,7 +152,19 @@ def attach_volume(call: Call) -> object:
             "InvalidParameterValue",
             f"Invalid value '{device}' for unixDevice. Attachment point {device} is already in use",
         )
-    return call.moto()
+    call.end_dry_run()
+    answer = call.moto()
+    _give_to_host(call.world, volume, machine.id)
+    return answer
+
+
+def _give_to_host(world: World, volume: Any, instance_id: str) -> None:
+    world.fleet.attach(world.state_dir / "hosts" / instance_id, folder_of(world, volume.id))
+
+
+def take_from_host(world: World, volume_id: str, instance_id: str) -> None:
+    """Take a volume's files away from the host that had them."""
+    world.fleet.detach(world.state_dir / "hosts" / instance_id, folder_of(world, volume_id))
 
 
 @operation("DetachVolume")
@@ -126,18 +178,33 @@ def detach_volume(call: Call) -> object:
         raise Refusal(
             "OperationNotPermitted", f"Unable to detach root volume '{volume.id}' from instance '{instance.id}'"
         )
+    asked = call.get("InstanceId")
+    if asked and asked != instance.id:
+        raise Refusal("InvalidAttachment.NotFound", f"Volume '{volume.id}' is not attached to instance '{asked}'.")
+    call.end_dry_run()
     call.params["InstanceId"] = instance.id  # may be left out on AWS; moto needs it
-    return call.moto()
+    answer = call.moto()
+    take_from_host(call.world, volume.id, instance.id)
+    return answer
 
 
 @operation("ModifyVolume")
 def modify_volume(call: Call) -> object:
-    """Grow a volume or change its kind; it never shrinks."""
+    """Grow a volume or change its kind; it never shrinks, and rests for hours between two changes."""
     volume, size = _volume(call), call.get("Size")
+    if volume.status == "creating":
+        raise Refusal("IncorrectState", f"The volume {volume.id} is not 'available' or 'in-use'.")
     if size is not None and int(size) < volume.size:
         raise Refusal("InvalidParameterValue", f"New size cannot be smaller than existing size: {volume.size} GiB")
-    if volume.modifications and volume.modifications[-1].modification_state == "modifying":
+    if volume.modifications and volume.modifications[-1].modification_state in UNDER_WAY:
         raise Refusal("IncorrectModificationState", f"The volume {volume.id} is being modified already.")
+    if volume.modifications and _age_s(volume.modifications[-1]) < call.world.settings.modify_pause_s:
+        raise Refusal(
+            "VolumeModificationRateExceeded",
+            "You've reached the maximum modification rate per volume limit. Wait at least 6 hours between "
+            "modifications per EBS volume.",
+        )
+    call.end_dry_run()
     answer = call.moto()
     if volume.attachment is not None and size is not None:
         device = volume.attachment.instance.block_device_mapping.get(volume.attachment.device)
@@ -146,10 +213,26 @@ def modify_volume(call: Call) -> object:
     return answer
 
 
+@operation("DescribeVolumesModifications")
+def describe_volumes_modifications(call: Call) -> object:
+    """List changes; a volume that was never changed has none, which AWS calls an error."""
+    for volume_id in call.get("VolumeIds", []):
+        if not _existing(call, volume_id).modifications:
+            raise Refusal("InvalidVolumeModification.NotFound", f"There is no modification of '{volume_id}'.")
+    return call.moto()
+
+
 @operation("CreateSnapshot")
 def create_snapshot(call: Call) -> object:
     """Begin a snapshot."""
-    return pending(call.world, call.moto())
+    volume = _volume(call)
+    call.end_dry_run()
+    snapshot = pending(call.world, call.moto())
+    holder = volume.attachment.instance.id if volume.attachment else None
+    found = call.world.fleet.files_of(folder_of(call.world, volume.id), holder)
+    if found is not None:
+        _copy(found, _snapshot_folder(call.world, snapshot.id))
+    return snapshot
 
 
 @operation("DescribeSnapshots")
@@ -169,6 +252,7 @@ def delete_volume(call: Call) -> object:
         raise Refusal("VolumeInUse", f"Volume {volume.id} is currently attached to {volume.attachment.instance.id}")
     call.end_dry_run()
     ledger.close_volume(call.world, volume, call.region)
+    shutil.rmtree(folder_of(call.world, volume.id), ignore_errors=True)
     return call.moto()
 
 
@@ -180,6 +264,7 @@ def delete_snapshot(call: Call) -> object:
         raise Refusal("InvalidSnapshot.NotFound", f"The snapshot '{call.get('SnapshotId')}' does not exist.")
     answer = call.moto()  # refuses one an image is made of: InvalidSnapshot.InUse
     ledger.close_snapshot(call.world, snapshot, call.region)
+    shutil.rmtree(_snapshot_folder(call.world, snapshot.id), ignore_errors=True)
     return answer
 
 

@@ -30,6 +30,7 @@ class Settings:
 
     `staleness_s`: for how long a new instance is unknown to every call but RunInstances.
     `terminated_s`: how long a terminated instance stays visible (AWS: about an hour).
+    `modify_pause_s`: how long a volume rests between two changes (AWS: six hours).
     `free_plan`: refuse every type that is not in the free tier, as AWS's Free plan does.
     """
 
@@ -41,6 +42,7 @@ class Settings:
     quota_approval_s: float = 2.0
     image_s: float = 1.0
     volume_s: float = 0.2
+    modify_pause_s: float = 21600.0
     free_plan: bool = False
 
     def change(self, wishes: dict[str, Any]) -> None:
@@ -88,6 +90,15 @@ class Fleet(Protocol):
 
     def make_image(self, folder: Path, image_folder: Path) -> None:
         """Copy an instance's disk into an image's folder."""
+
+    def attach(self, folder: Path, volume_folder: Path) -> None:
+        """Show the files of a data volume to the host whose folder this is."""
+
+    def detach(self, folder: Path, volume_folder: Path) -> None:
+        """Take the files of a data volume back from the host."""
+
+    def files_of(self, volume_folder: Path, instance_id: str | None) -> Path | None:
+        """Return where the files of a data volume lie now, None where there are none."""
 
     def close(self) -> None:
         """Terminate every host."""

@@ -14,7 +14,7 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jupyter_awsgpu.demo.hosts import isolation
+from jupyter_awsgpu.demo.hosts import isolation, volumes
 from jupyter_awsgpu.demo.hosts.host_process import HostProcess
 from jupyter_awsgpu.demo.hosts.proxy import Proxy
 from jupyter_awsgpu.demo.hosts.spec import HostAddress
@@ -85,6 +85,7 @@ class HostFleet:
         with self._lock:
             host = self._hosts.pop(instance_id, None)
         if host:
+            volumes.give_back(host.spec.folder)
             _remove(host.spec.folder)
 
     def reboot(self, instance_id: str) -> None:
@@ -122,6 +123,18 @@ class HostFleet:
         from jupyter_awsgpu.demo.hosts.images import copy_disk
 
         copy_disk(folder / "disk", image_folder)
+
+    def attach(self, folder: Path, volume_folder: Path) -> None:
+        """Show the files of a data volume to the host whose folder this is, running or not."""
+        volumes.attach(folder, volume_folder)
+
+    def detach(self, folder: Path, volume_folder: Path) -> None:
+        """Take the files of a data volume back from the host."""
+        volumes.detach(folder, volume_folder)
+
+    def files_of(self, volume_folder: Path, instance_id: str | None) -> Path | None:
+        """Return where the files of a data volume lie now, None where it never had any."""
+        return volumes.files_of(volume_folder, instance_id)
 
     def close(self) -> None:
         """Stop every host; their disks stay."""

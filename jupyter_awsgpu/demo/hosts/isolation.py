@@ -137,10 +137,11 @@ def enter(kind: Kind, folder: Path, control: socket.socket) -> Ground:
     Two processes stay behind: one outside, which ends the host when the fleet's end of `control`
     closes, and the host's process 1, which buries orphans. With the second dies everything inside.
     """
-    from jupyter_awsgpu.demo.hosts import rootfs
+    from jupyter_awsgpu.demo.hosts import rootfs, volumes
 
     if kind == "folder":
         (folder / "disk").mkdir(parents=True, exist_ok=True)
+        volumes.show(folder, folder / "disk")
         return Ground("folder", (folder / "disk").resolve())
     from jupyter_awsgpu.demo.hosts import kernel
 

@@ -12,7 +12,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from jupyter_awsgpu.demo.hosts import kernel
+from jupyter_awsgpu.demo.hosts import kernel, volumes
 
 OWN = ("etc", "var", "opt", "home", "root", "srv")
 """Folders of the disk that hold nothing of this machine's."""
@@ -91,6 +91,9 @@ def assemble(folder: Path) -> Path:
     for interpreter in interpreter_folders():
         _bind_at(interpreter, root / interpreter.relative_to("/"), read_only=True)
     _mount_devices(root)
+    shelf = volumes.shelf(folder)
+    shelf.mkdir(exist_ok=True)
+    _bind_at(shelf, root / "dev/disk/by-id")
     (root / "proc").mkdir()
     kernel.mount("proc", root / "proc", "proc", kernel.MS_NOSUID | kernel.MS_NODEV | kernel.MS_NOEXEC)
     (root / "sys").mkdir()

@@ -71,7 +71,7 @@ def test_a_volume_is_made_attached_grown_and_removed(ready: Launched) -> None:
     """A data volume lives apart from its instance."""
     cloud, instance_id = ready.cloud, running(ready)
     zone = cloud.instance(instance_id).zone
-    volume_id = cloud.create_volume(zone, 10, tags_of(ready.owner, "data"))
+    volume_id = cloud.create_volume(zone, 10, {**tags_of(ready.owner, "data"), "jupyter-awsgpu:purpose": "data"})
     cloud.attach_volume(volume_id, instance_id, "/dev/sdf")
     (volume,) = cloud.volumes(ready.owner, "data")
     assert (volume.gb, volume.zone, volume.instance_id, volume.purpose) == (10, zone, instance_id, "data")
