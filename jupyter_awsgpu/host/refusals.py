@@ -82,12 +82,17 @@ def authenticating(endpoint: Endpoint, name: str, transport: paramiko.Transport)
 @contextmanager
 def talking(endpoint: Endpoint, name: str) -> Iterator[None]:
     """Translate what a connection that stood raises when it breaks."""
-    import paramiko
-
     try:
         yield
-    except (paramiko.SSHException, EOFError, OSError) as exc:
+    except broken() as exc:
         raise unreachable(endpoint, name, exc) from exc
+
+
+def broken() -> tuple[type[Exception], ...]:
+    """Return the ways in which paramiko says that a connection broke."""
+    import paramiko
+
+    return paramiko.SSHException, EOFError, OSError
 
 
 def _words(exc: BaseException) -> str:

@@ -194,7 +194,7 @@ class _Drain:
         self._thread.start()
 
     def _read(self) -> None:
-        with suppress(OSError):
+        with suppress(*refusals.broken()):
             while chunk := self._channel.recv_stderr(_CHUNK):
                 self._data += chunk
 
@@ -227,9 +227,10 @@ def _feed(channel: paramiko.Channel, stdin: bytes) -> None:
         return
 
     def write() -> None:
-        with suppress(OSError):  # a command may end before it has read its input
+        with suppress(*refusals.broken()):  # a command may end before it has read its input
             channel.sendall(stdin)
-        channel.shutdown_write()
+        with suppress(*refusals.broken()):
+            channel.shutdown_write()
 
     threading.Thread(target=write, daemon=True).start()
 

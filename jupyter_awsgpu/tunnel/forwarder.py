@@ -142,7 +142,6 @@ class _Handler(sshtunnel._ForwardHandler):  # type: ignore[misc] # noqa: SLF001 
             relay.run()
         finally:
             self.link.discard(relay)
-            channel.close()
 
     def _open_channel(self) -> tuple[Host, paramiko.Channel] | None:
         """Return a channel to the instance's port, waiting for the link; None if there will be none."""

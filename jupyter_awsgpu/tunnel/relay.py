@@ -9,6 +9,7 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from jupyter_awsgpu.host import refusals
 from jupyter_awsgpu.tunnel.window import GrowingWindow
 
 if TYPE_CHECKING:
@@ -22,6 +23,9 @@ READ_AT_ONCE = 256 * 1024
 """Bytes taken from the local client at once."""
 
 _NOW = getattr(socket, "MSG_DONTWAIT", None)  # not on Windows
+
+BROKEN = refusals.broken()
+"""What is raised when the client or the connection has gone."""
 
 _RESET = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)  # SO_LINGER on, 0 s: close sends RST
 
@@ -40,24 +44,29 @@ class Relay:
         self._channel = channel
         self._crew = crew
         self._down_ended = threading.Event()
+        self._whole = False  # the client was given everything, and told so
         self._window = GrowingWindow(channel, round_trip_s)
 
     def run(self) -> None:
         """Carry until the end; a client whose answer was cut is reset, so that half of it cannot look whole."""
-        buffer = memoryview(bytearray(READ_AT_ONCE))
+        try:
+            self._carry(memoryview(bytearray(READ_AT_ONCE)))
+        finally:
+            self._close()
+            if not self._whole:
+                reset(self._client)
+
+    def _carry(self, buffer: memoryview) -> None:
         try:
             self._send_early(buffer)
-        except OSError:  # the client cut the connection, or the channel has gone
-            self._channel.close()
+        except BROKEN:
+            self._close()
         self._crew.start(self._down)
         try:
             self._up(buffer)
-        except OSError:
-            self._channel.close()
+        except BROKEN:
+            self._close()
         self._down_ended.wait()
-        self._channel.close()
-        if not self._channel.eof_received:
-            reset(self._client)
 
     def _send_early(self, buffer: memoryview) -> None:
         """Send a request that is there already, before another thread is started: a tenth of a millisecond."""
@@ -82,12 +91,18 @@ class Relay:
                 self._window.delivered(count)
             if self._channel.eof_received:
                 self._client.shutdown(socket.SHUT_WR)
+                self._whole = True
                 self._channel.status_event.wait()  # the channel's close
-        except OSError:
+        except BROKEN:
             pass
-        self._channel.close()
-        _wake(self._client)
-        self._down_ended.set()
+        finally:  # whatever it was: `run` waits for this
+            self._down_ended.set()
+            _wake(self._client)
+            self._close()
+
+    def _close(self) -> None:
+        with suppress(*BROKEN):
+            self._channel.close()
 
     def abort(self) -> None:
         """End at once: both directions wake up and find the connection gone."""

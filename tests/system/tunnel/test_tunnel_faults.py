@@ -43,7 +43,7 @@ def test_a_connection_made_meanwhile_waits_for_the_link(bench, ask):
 def test_an_answer_that_was_cut_is_reset_not_ended(bench):
     """Half a file must not look like a whole one."""
     port = bench.open().local_port
-    with socket.create_connection(("127.0.0.1", port)) as sock:
+    with socket.create_connection(("127.0.0.1", port), 30) as sock:
         sock.sendall(b"GET /size/500000000 HTTP/1.1\r\n\r\n")
         sock.recv(1000)
         bench.sshd.kill()

@@ -6,6 +6,7 @@ import threading
 import time
 
 import pytest
+from paramiko import SSHException
 
 from jupyter_awsgpu.errors import PortTaken
 from jupyter_awsgpu.tunnel import guard, ports, route
@@ -13,6 +14,7 @@ from jupyter_awsgpu.tunnel.backoff import Backoff
 from jupyter_awsgpu.tunnel.clock import SleepWatch
 from jupyter_awsgpu.tunnel.crew import Crew
 from jupyter_awsgpu.tunnel.delivery import Delivery
+from jupyter_awsgpu.tunnel.relay import Relay
 from jupyter_awsgpu.tunnel.window import FIRST, LIMIT, GrowingWindow
 
 
@@ -161,6 +163,51 @@ def test_a_client_that_has_gone_ends_the_reader_not_the_feeder(pair):
 
 
 # ── window ───────────────────────────────────────────────────────────────────────────────────
+
+
+class BrokenChannel:
+    """A channel whose connection broke after half an answer, as paramiko says it in `where`."""
+
+    in_window_threshold = 1
+    eof_received = False
+
+    def __init__(self, where, how):
+        self.where, self.how = where, how
+
+    def recv(self, nbytes):
+        if self.where == "recv":
+            raise self.how
+        return b""
+
+    def send(self, data):
+        if self.where == "send":
+            raise self.how
+        return len(data)
+
+    def shutdown_write(self):
+        if self.where == "shutdown_write":
+            raise self.how
+
+    def close(self):
+        if self.where == "close":
+            raise self.how
+
+
+@pytest.mark.parametrize("where", ["recv", "send", "shutdown_write", "close"])
+@pytest.mark.parametrize("how", [EOFError(), SSHException("broken"), OSError("broken")], ids=repr)
+def test_however_a_broken_connection_shows_the_client_is_reset(where, how):
+    """Never an end that looks whole, and never a wait without one."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        client = socket.create_connection(listener.getsockname(), 10)
+        ours, _ = listener.accept()
+    client.sendall(b"ask")
+    ours.sendall(b"half an ans")
+    relay = Relay(ours, BrokenChannel(where, how), lambda: 0.01, Crew())
+    with client:
+        relay.run()
+        assert client.recv(100) == b"half an ans"
+        with pytest.raises(ConnectionResetError):
+            client.recv(100)
 
 
 class Channel:
