@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import driver, environment, facts, interpreter, jupyter, watch
+from . import data, driver, environment, facts, interpreter, jupyter, watch
 
 
 def steps(config: dict, found: facts.Facts) -> list:
@@ -12,6 +12,7 @@ def steps(config: dict, found: facts.Facts) -> list:
     """
     return [
         *watch.steps(config),
+        *data.steps(config),
         *driver.steps(config, found),
         *interpreter.steps(config, found.machine),
         *environment.steps(config),

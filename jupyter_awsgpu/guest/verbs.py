@@ -8,7 +8,7 @@ import os
 import sys
 import time
 
-from . import commands, hostkey, identity, jupyter, kernels, paths, progress, report, seed, services, watch
+from . import commands, data, hostkey, identity, jupyter, kernels, paths, progress, report, seed, services, watch
 
 CHANGEABLE = ("environment", "pip_index", "mirror")
 
@@ -46,6 +46,7 @@ def _grammar() -> argparse.ArgumentParser:
     verb("update", update)
     verb("configure", configure)
     verb("tick", tick)
+    verb("grow", grow)
     verb("supervise", supervise)
     return parser
 
@@ -155,6 +156,12 @@ def tick(known: argparse.Namespace) -> int:
     """Look once, as the watchdog."""
     del known
     return watch.tick()
+
+
+def grow(known: argparse.Namespace) -> None:
+    """Let the root's file system fill a disk that was made larger."""
+    del known
+    seed.answer(data.grow_root())
 
 
 def supervise(known: argparse.Namespace) -> int:

@@ -23,6 +23,10 @@ _PHASES: dict[str, Phase] = {phase: phase for phase in get_args(Phase)}
 _STEP_PHASES: dict[str, StepPhase] = {phase: phase for phase in get_args(StepPhase)}
 
 UNPACK = 'exec tar -xz --no-same-owner -C "${AWSGPU_ROOT:-/}"'
+DATA_FILE = "data.json"
+"""Which volume belongs at ~/data: a file of /etc/awsgpu."""
+
+SHOW_DATA = f'cat "${{AWSGPU_ROOT:-}}/etc/awsgpu/{DATA_FILE}" 2>/dev/null'
 GUEST_WITHIN_S = 300.0
 """How long cloud-init may take, after SSH answers, until the guest's command is there."""
 
@@ -42,7 +46,7 @@ def follow_progress(
     """Follow the provisioning until it is ready, calling `on_step` at each change of a step.
 
     Brings the rest of the program, and `extra` files for /etc/awsgpu, first where only its seed is
-    there. Raises ProvisioningFailed with
+    there, and later what they say of a data volume, if that is news. Raises ProvisioningFailed with
     the step and its log's last lines. A reboot in between ends the connection: the caller reconnects.
     """
     provision_when_there(host, extra)
@@ -103,7 +107,19 @@ def provision_when_there(host: Host, extra: Mapping[str, str] | None = None) -> 
             continue
         if found.get("program") == "seed":
             provision(host, extra=extra)
+        elif extra and DATA_FILE in extra and _has(host) != extra[DATA_FILE]:
+            provision(host, extra={DATA_FILE: extra[DATA_FILE]})
         return
+
+
+def _has(host: Host) -> str:
+    """Return what the instance knows of a data volume."""
+    return host.run(["sh", "-c", SHOW_DATA], sudo=True, check=False).stdout.decode("utf-8", "replace")
+
+
+def grow(host: Host) -> dict[str, Any]:
+    """Let the root's file system fill a disk that was made larger; return what there is now."""
+    return document(host.run([GUEST_COMMAND, "grow"], sudo=True, timeout_s=300).stdout)
 
 
 def keep(host: Host, hours: float) -> None:

@@ -192,6 +192,7 @@ SUBNET = _Pattern("SUBNET", r"subnet-[0-9a-f]+", "it takes an id such as subnet-
 GROUP = _Pattern("GROUP", r"sg-[0-9a-f]+", "it takes an id such as sg-0abc")
 CUDA = _Pattern("VERSION", r"\d{1,2}(\.\d{1,2})?", "it takes a version such as 12.6")
 GIGABYTES = _Amount("GB", _GIGABYTES, 1, 16384, whole=True, expected="it takes 1 to 16384 GB")
+DATA = _Amount("GB", _GIGABYTES, 1, 16384, none=True, whole=True, expected="it takes 1 to 16384 GB, or none")
 PORT = _Amount("PORT", {"": 1}, 1, 65535, whole=True, expected="it takes a port, 1 to 65535")
 VCPUS = _Amount("VCPUS", {"": 1}, 1, 100_000, whole=True, expected="it takes a whole number of vCPUs, 1 or more")
 DOLLARS = _Amount("DOLLARS", {"": 1}, 0.001, 1e6, expected="it takes dollars such as 1.50")

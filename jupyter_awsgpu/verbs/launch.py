@@ -27,13 +27,14 @@ from jupyter_awsgpu.verbs.arrival import Way, arrive
 from jupyter_awsgpu.verbs.attempts import attempt_launch, finish_unanswered, note_found
 from jupyter_awsgpu.verbs.choice import Choice, decide, require_consent, require_paid_plan
 from jupyter_awsgpu.verbs.choosing import regions
+from jupyter_awsgpu.verbs.data import attach_data, bring, data_volumes, near_data, no_capacity, present
 from jupyter_awsgpu.verbs.environment import read_environment
 from jupyter_awsgpu.verbs.mirrors import guest_settings
 from jupyter_awsgpu.verbs.selection import regions_to_ask, with_tunnel
 from jupyter_awsgpu.verbs.start import wait_until_running
 
 if TYPE_CHECKING:
-    from jupyter_awsgpu.model import Identity, Instance, Wishes
+    from jupyter_awsgpu.model import Identity, Instance, Volume, Wishes
     from jupyter_awsgpu.records import Operation
     from jupyter_awsgpu.verbs.workbench import Workbench
 
@@ -47,6 +48,7 @@ class _Known:
 
     identity: Identity
     existing: tuple[Instance, ...]
+    data: Volume | None = None
 
 
 def launch(bench: Workbench, wishes: Wishes, *, yes: bool = False, open_browser: bool = False) -> Instance:
@@ -96,27 +98,41 @@ class _Launch:
             raise choice  # a slip of the pen is none the better for an instance of that name
         existing = known.existing or finish_unanswered(self.bench, self.wishes, self.operation)
         if existing:
-            return self._continue(existing[0])
+            return self._continue(existing[0], known.data)
         if isinstance(choice, AwsGpuError):
             raise choice
         require_consent(self.bench, choice, yes=yes)
         require_paid_plan(self.bench, choice.instance_type)
-        instance = self._create_somewhere(known.identity, choice, yes=yes)
-        return self._arrive(instance, booting=True)
+        choice = near_data(choice, known.data, yes=yes)
+        instance = self._create_somewhere(known.identity, choice, known.data, yes=yes)
+        return self._arrive(instance, known.data, booting=True)
 
     def _ask(self) -> tuple[_Known, Choice | AwsGpuError]:
         with self.operation.step("account", "Asking AWS who we are and what exists") as step:
-            with parallel(5) as pool:
+            with parallel(6) as pool:
                 identity = pool.submit(self.bench.clouds.identity)
                 existing = pool.submit(self._named)
                 pool.submit(self.bench.clouds.account_plan)
                 pool.submit(look_ahead, self.bench, self.wishes)
                 choice = pool.submit(_decided, self.bench, self.wishes)
+                data = pool.submit(self._data)
                 known = _Known(identity.result(), ())
                 mine = tuple(one for one in existing.result() if one.owner == known.identity.owner)
-                known = replace(known, existing=mine)
+                known = replace(known, existing=mine, data=data.result())
             step.say(f"AWS account {known.identity.account}")
             return known, choice.result()
+
+    def _data(self) -> Volume | None:
+        """Return the data volume that has this name; where nobody may ask, there is none to be found."""
+        if self.wishes.data_gb == 0:
+            return None
+        try:
+            cloud = self.bench.cloud(self.wishes.region)
+            return present(data_volumes(cloud, self.bench.clouds.identity().owner, self.wishes.name))
+        except AwsGpuError:
+            if self.wishes.data_gb is None:
+                return None
+            raise
 
     def _named(self) -> tuple[Instance, ...]:
         regions = {*regions_to_ask(self.bench), *filter(None, [self.wishes.region])}
@@ -129,18 +145,18 @@ class _Launch:
                 raise answer
         return tuple(found)
 
-    def _continue(self, instance: Instance) -> Instance:
+    def _continue(self, instance: Instance, data: Volume | None) -> Instance:
         note_found(self.bench, instance)
         self._require_same_wishes(instance)
         if instance.state in (InstanceState.STOPPED, InstanceState.STOPPING):
             from jupyter_awsgpu.verbs.start import start_instance
 
             instance = start_instance(self.bench, instance, self.operation)
-            return self._arrive(instance, booting=True)
+            return self._arrive(instance, data, booting=True)
         booting = instance.state is InstanceState.PENDING
         if booting:
             instance = wait_until_running(self.bench, instance, self.operation)
-        return self._arrive(with_tunnel(self.bench, instance), booting=booting)
+        return self._arrive(with_tunnel(self.bench, instance), data, booting=booting)
 
     def _require_same_wishes(self, instance: Instance) -> None:
         """Refuse to pass off one machine for another; every difference is shown."""
@@ -158,13 +174,13 @@ class _Launch:
             command = f"awsgpu launch {wishes.instance_type}"
             raise OtherWishes(name=instance.name, difference="; ".join(differing), command=command)
 
-    def _create_somewhere(self, identity: Identity, choice: Choice, *, yes: bool) -> Instance:
+    def _create_somewhere(self, identity: Identity, choice: Choice, data: Volume | None, *, yes: bool) -> Instance:
         """Create in the chosen region or, with `--any-region`, in the next cheapest that has capacity."""
         try:
             return self._create(identity, choice)
         except NoCapacity as exc:
-            if not self.wishes.any_region:
-                raise
+            if not self.wishes.any_region or (data is not None and self.wishes.data_gb is not None):
+                raise no_capacity(exc, choice, data) from exc
             refusal, tried = exc, [str(exc.facts["tried"])]
         for region in self._other_regions(choice.cloud.region):
             try:
@@ -243,8 +259,12 @@ class _Launch:
             **guest_settings(settings),
         )
 
-    def _arrive(self, instance: Instance, *, booting: bool) -> Instance:
-        return arrive(self.bench, instance, self.operation, self.way, booting=booting)
+    def _arrive(self, instance: Instance, data: Volume | None, *, booting: bool) -> Instance:
+        attached = attach_data(self.bench, instance, self.wishes, data, self.operation)
+        way = self.way
+        if attached is not None:
+            way = replace(way, brings=(*way.brings, bring(attached, instance)))
+        return replace(arrive(self.bench, instance, self.operation, way, booting=booting), data_volume=attached)
 
 
 def _decided(bench: Workbench, wishes: Wishes) -> Choice | AwsGpuError:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+import shlex
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jupyter_awsgpu.errors import BadName, BadValue
+from jupyter_awsgpu.errors import AwsGpuError, BadName, BadValue
 from jupyter_awsgpu.model import DEFAULT_NAME, Wishes
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from jupyter_awsgpu.settings import AWSGPU
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
@@ -42,10 +46,75 @@ def _defaults(settings: AWSGPU) -> dict[str, object]:
     }
 
 
+# ── back into words ──────────────────────────────────────────────────────────────────────────
+
+OPTIONS = {
+    "name": "--name",
+    "zone": "--zone",
+    "any_region": "--any-region",
+    "subnet": "--subnet",
+    "security_group": "--security-group",
+    "instance_profile": "--instance-profile",
+    "image": "--image",
+    "disk_gb": "--disk",
+    "data_gb": "--data",
+    "key_file": "--key",
+    "spot": "--spot",
+    "max_price": "--max-price",
+    "cuda": "--cuda",
+    "python": "--python",
+    "environment": "--env",
+    "idle_stop_minutes": "--idle-stop",
+    "on_idle": "--on-idle",
+    "max_hours": "--max-hours",
+    "budget": "--budget",
+    "local_port": "--port",
+}
+"""Each wish's option. The region is the line's own, and said by the surface."""
+
+
+def options(wishes: Wishes, without: Iterable[str] = ()) -> str:
+    """Return the wishes that are not the usual ones, as options of a line, with a leading space.
+
+    Those named in `without` are left out.
+    """
+    usual = Wishes(wishes.instance_type)
+    said = [
+        _spelled(option, getattr(wishes, field))
+        for field, option in OPTIONS.items()
+        if field not in without and getattr(wishes, field) != getattr(usual, field)
+    ]
+    return "".join(f" {one}" for one in said)
+
+
+def _spelled(option: str, value: object) -> str:
+    if value is True or (option == "--spot" and value == "yes"):
+        return option
+    if value is None:
+        return f"{option} none"
+    text = f"{value:g}" if isinstance(value, float) else f"{value}m" if option == "--idle-stop" else str(value)
+    return f"{option}{'=' if option == '--spot' else ' '}{shlex.quote(text)}"
+
+
+@contextmanager
+def remedies_of(wishes: Wishes) -> Iterator[None]:
+    """Let the remedy of a refusal inside be the very line it refuses, but for what it mends."""
+    try:
+        yield
+    except AwsGpuError as exc:
+        exc.facts.setdefault("instance_type", wishes.instance_type)
+        exc.facts["options"] = options(wishes, exc.speaks_for)
+        raise
+
+
+# ── what cannot be ───────────────────────────────────────────────────────────────────────────
+
+
 def _check(wishes: Wishes) -> None:
     if not NAME.fullmatch(wishes.name):
         raise BadName(value=repr(wishes.name), verb="launch")
     _within("--disk", wishes.disk_gb, 1, MAX_DISK_GB, "GB")
+    _within("--data", wishes.data_gb or None, 1, MAX_DISK_GB, "GB")
     _within("--port", wishes.local_port, 1, 65535, "")
     _within("--max-hours", wishes.max_hours, 0.05, 24 * 365, "hours")
     _within("--idle-stop", wishes.idle_stop_minutes, 1, 60 * 24 * 30, "minutes")

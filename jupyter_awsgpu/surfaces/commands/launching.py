@@ -28,6 +28,7 @@ WISHES: tuple[Callable[[Any], Any], ...] = (
     click.option("--any-region", is_flag=True, default=None, help="Where the region has none free, the next cheapest."),
     click.option("--image", metavar="IMAGE", help="dlami, dlami-pytorch, ubuntu, one of your own, or an AMI id."),
     click.option("--disk", "disk_gb", type=values.GIGABYTES, help="Root disk; 40 GB, or what the image needs."),
+    click.option("--data", "data_gb", type=values.DATA, help="A volume at ~/data that outlives it; GB, or none."),
     click.option("--key", "key_file", metavar="FILE", help="Your own private key instead of one made here."),
     click.option("--spot", type=click.Choice(SPOT), help="Spot market; prefer falls back to on-demand."),
     click.option("--max-price", type=values.DOLLARS, help="The most a spot hour may cost."),
