@@ -27,8 +27,8 @@ VENV = ROOT / ".dev" / "venv"
 BIN = "Scripts" if os.name == "nt" else "bin"
 OLDEST = (3, 11)
 MUST_RUN = os.environ.get("CI") == "true" or os.environ.get("AWSGPU_TESTS_MUST_RUN") == "1"
-LAYERS = ("unit", "behaviour", "system", "browser", "notebooks")
-FAST_LAYERS = ("unit", "behaviour")
+LAYERS = ("system", "notebooks", "browser", "behaviour", "unit")  # the longest first: all workers end together
+FAST_LAYERS = ("behaviour", "unit")
 DEBIAN_PACKAGES = {  # what a layer drives for real, beyond Python
     "behaviour": ("openssh-server", "openssh-client", "procps"),
     "system": ("debootstrap", "openssh-server", "iproute2", "util-linux"),
@@ -107,12 +107,33 @@ def test(options: argparse.Namespace, pytest_arguments: list[str]) -> int:
     layers = options.layers or (FAST_LAYERS if options.fast else LAYERS)
     debian_packages(layers)
     install("dev")
+    building = start_building_root() if "system" in layers else None
     linted = lint(options, [])
-    folders = [str(ROOT / "tests" / layer) for layer in layers if (ROOT / "tests" / layer).is_dir()]
-    tested = subprocess.call([str(tool("python")), "-m", "pytest", *folders, *pytest_arguments])
+    if building:
+        building.wait()  # what went wrong with it, the tests that need it say themselves
+    folders = [str(ROOT / "tests" / layer) for layer in LAYERS if layer in layers]
+    tested = subprocess.call([str(tool("python")), "-m", "pytest", *side_by_side(), *folders, *pytest_arguments])
     if linted:
         say("lint found mistakes: see above, or run  python3 dev.py lint")
     return tested or linted
+
+
+def side_by_side() -> tuple[str, ...]:
+    """Return pytest's arguments for a worker a core and one more: the heavy layers mostly wait. `-- -n0` undoes it."""
+    workers = min((os.cpu_count() or 1) + 1, 6)
+    return ("-n", str(workers), "--dist", "loadfile", "--no-loadscope-reorder")
+
+
+def start_building_root() -> subprocess.Popen[bytes] | None:
+    """Begin to build the root file system of the system layer's hosts, if this machine can and has not."""
+    if not shutil.which("debootstrap"):
+        return None
+    return subprocess.Popen(
+        [str(tool("python")), "-m", "tests.system.rootfs"],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 def lint(options: argparse.Namespace, _rest: list[str]) -> int:

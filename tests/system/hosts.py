@@ -62,9 +62,9 @@ class RealHost:
     ended: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        number = next(_numbers)
+        taken = subprocess.run(["ip", "-o", "addr"], capture_output=True, text=True, check=False).stdout
+        number, net = next((number, net) for number in _numbers if f" {(net := _network(number))}.1/" not in taken)
         self.name = f"ag{os.getpid() % 10000}x{number % 1000}"
-        net = f"10.{200 + number // 64 % 50}.{number % 64 * 4}"
         self.gateway, self.address = f"{net}.1", f"{net}.2"
         self._process: subprocess.Popen[bytes] | None = None
         self._cgroup = Path("/sys/fs/cgroup/unified" if Path("/sys/fs/cgroup/unified").is_dir() else "/sys/fs/cgroup")
@@ -224,6 +224,11 @@ class RealHost:
             if time.monotonic() > deadline:
                 raise AssertionError(f"{why} within {timeout_s:g} s\n{self.console()[-3000:]}")
             time.sleep(0.1)
+
+
+def _network(number: int) -> str:
+    """Return the first three numbers of a network that another run's hosts are unlikely to have."""
+    return f"10.{200 + number // 64 % 50}.{number % 64 * 4}"
 
 
 def _remove_groups(group: Path) -> None:

@@ -85,4 +85,4 @@ def test_an_unknown_layer_is_refused_with_the_names_there_are(repository: Path) 
     """A misspelt layer is not silently an empty run."""
     done = dev(repository, "test", "unti")
     assert done.returncode != 0
-    assert "unit, behaviour, system, browser, notebooks" in done.stderr
+    assert "system, notebooks, browser, behaviour, unit" in done.stderr
