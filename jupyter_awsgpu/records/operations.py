@@ -217,4 +217,6 @@ def _alive(pid: int, started: float) -> bool:
 
 def _said(exc: BaseException) -> str:
     """Return what ended a step, in words: the stop button has no sentence of its own."""
+    if isinstance(exc, AwsGpuError):
+        return exc.english  # a log is read in whatever language its reader speaks
     return "Interrupted" if isinstance(exc, KeyboardInterrupt) else str(exc) or type(exc).__name__

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
+from jupyter_awsgpu.language import tr
 from jupyter_awsgpu.model import Check, Cost, Image, Instance, Leftover, Offer, Plan, Quota
-from jupyter_awsgpu.surfaces.render.sheet import Cell, Column, Sheet
+from jupyter_awsgpu.surfaces.render.sheet import Cell, Column, Sheet, spoken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -57,7 +58,7 @@ class Listing(Shown, tuple[T, ...]):  # noqa: SLOT001 - it remembers whether it 
         """Return the table as text, 80 columns wide."""
         from jupyter_awsgpu.surfaces.render import text
 
-        return text.draw(self.sheet())
+        return text.draw(spoken(self.sheet()))
 
 
 class Instances(Listing[Instance]):
@@ -221,7 +222,7 @@ class Detached(Shown):
 
     def sheet(self) -> Sheet:
         """Return how to follow it."""
-        text = f"{self.verb} {self.name} goes on by itself."
+        text = tr("{verb} {name} goes on by itself.").format(verb=tr(self.verb), name=self.name)
         name = "" if self.name == "gpu" else f" {self.name}"
         commands = ("awsgpu status", f"awsgpu logs{name} --source operations")
         return Sheet("", (), (), empty=text, commands=commands, simulated=self.simulated)
@@ -270,7 +271,7 @@ def sheet_of(value: object, *, simulated: bool = False) -> Sheet | None:
     if isinstance(value, Image):
         from jupyter_awsgpu.surfaces.render import choosing
 
-        return replace(choosing.images((value,), simulated=simulated), title=f"Image {value.name}")
+        return replace(choosing.images((value,), simulated=simulated), title=tr("Image {name}").format(name=value.name))
     if isinstance(value, Listing | Token | Demo | Detached | Picked):
         return value.sheet()
     return None

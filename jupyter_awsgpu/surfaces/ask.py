@@ -50,7 +50,7 @@ class Ask:
 
     def settings(self, **more: object) -> AWSGPU:
         """Return the settings in force, and remember whether the AWS is the simulated one."""
-        from jupyter_awsgpu import settings
+        from jupyter_awsgpu import language, settings
 
         if self.config is None:
             from jupyter_awsgpu.surfaces.configuration import from_file
@@ -58,6 +58,7 @@ class Ask:
             self.config = from_file()
         loaded = settings.load({**self.options, **more}, self.config)
         self.simulated = bool(loaded.demo)
+        language.speak(str(loaded.language))
         return loaded
 
     def bench(self, **more: object) -> Workbench:

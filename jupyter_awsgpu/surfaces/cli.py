@@ -65,7 +65,9 @@ def _somebody_there(arguments: list[str]) -> bool:
 
 
 def _confirm(question: str) -> bool:
-    sys.stderr.write(f"{question} Go on? [y/N] ")
+    from jupyter_awsgpu.language import tr
+
+    sys.stderr.write(f"{question} {tr('Go on? [y/N]')} ")
     sys.stderr.flush()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 
@@ -94,11 +96,12 @@ def _show(value: Any, ask: Ask) -> int:
         _write(_shell_line(value.arguments))
     else:
         from jupyter_awsgpu.surfaces.render import text
+        from jupyter_awsgpu.surfaces.render.sheet import spoken
         from jupyter_awsgpu.surfaces.spelling import spell_sheet
 
         sheet = sheet_of(value, simulated=ask.simulated)
         if sheet is not None:
-            sheet = spell_sheet(sheet, ask.begin)
+            sheet = spell_sheet(spoken(sheet), ask.begin)
         _write(str(value) if sheet is None else text.draw(sheet, width=_width(), colour=_colour(sys.stdout)))
     return 0
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING, Any, Protocol, TextIO
 
+from jupyter_awsgpu.language import tr
 from jupyter_awsgpu.surfaces.render import html, text
 from jupyter_awsgpu.surfaces.render.sheet import duration
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 TICK_S = 0.5
 """How often the seconds of the step under way are shown anew."""
+
+LEAST_TOLD_S = 0.05
+"""Seconds that would show as 0.0 are not told."""
 
 PHASES = {
     "account": "AWS", "unfinished": "AWS", "choice": "AWS", "access": "AWS", "request": "AWS", "start": "AWS",
@@ -63,16 +67,17 @@ class Trail:
             self._take_whole(event)
             return
         step = self.steps.get(event.step)
+        said = tr(event.text)
         if event.phase == "started" or step is None:
-            step = self.steps[event.step] = StepState(event.text, event.phase, time.monotonic())
+            step = self.steps[event.step] = StepState(said, event.phase, time.monotonic())
         step.phase, step.seconds = event.phase, event.seconds
-        step.text = event.text or step.text
+        step.text = said or step.text
         step.fraction = event.fraction
         if event.step == "choice":
-            self.headline = event.text
+            self.headline = said
 
     def _take_whole(self, event: Event) -> None:
-        self.title = f"{event.verb} {event.name}".strip()
+        self.title = f"{tr(event.verb)} {event.name}".strip()
         if event.phase == "started":
             self.began = time.monotonic()
         else:
@@ -96,7 +101,8 @@ class Trail:
 
     def summary(self) -> str:
         """Return one line on where the time went."""
-        parts = " · ".join(f"{part} {duration(seconds)}" for part, seconds in self.phases().items() if seconds >= 0.05)  # noqa: PLR2004 - less shows as 0.0 s
+        told = {part: seconds for part, seconds in self.phases().items() if seconds >= LEAST_TOLD_S}
+        parts = " · ".join(f"{tr(part)} {duration(seconds)}" for part, seconds in told.items())
         return f"{duration(self.seconds)}" + (f" ({parts})" if " · " in parts else "")
 
 
@@ -196,7 +202,7 @@ class TerminalProgress(_Ticking):
     def show(self, event: Event | None) -> None:
         """Finish a line, or rewrite the one under way."""
         if self._simulated:
-            self._line(text.paint(text.SIMULATED, "warn", colour=self._colour))
+            self._line(text.paint(tr(text.SIMULATED), "warn", colour=self._colour))
             self._simulated = False
         if event is not None and event.step and event.phase in ("done", "failed"):
             self._end(self.trail.steps[event.step])
@@ -243,7 +249,7 @@ class PlainProgress:
         with self._lock:
             self.trail.take(event)
             if self._simulated:
-                self._line(text.SIMULATED)
+                self._line(tr(text.SIMULATED))
                 self._simulated = False
             if not event.step:
                 return
@@ -283,7 +289,7 @@ def _step_text(step: StepState) -> str:
 
 def trail_text(trail: Trail, *, simulated: bool, now: float) -> str:
     """Return the trail as text, for front ends that show no HTML."""
-    lines = [text.SIMULATED] if simulated else []
+    lines = [tr(text.SIMULATED)] if simulated else []
     if trail.headline:
         lines.append(text.plain(trail.headline))
     for step in trail.steps.values():
@@ -296,7 +302,7 @@ def trail_text(trail: Trail, *, simulated: bool, now: float) -> str:
 
 def trail_html(trail: Trail, *, simulated: bool, now: float) -> str:
     """Return the trail as HTML: price on top, then steps; folded to one line once all is done."""
-    badge = html.BADGE if simulated else ""
+    badge = html.badge() if simulated else ""
     head = f'<div class="awsgpu-head">{escape(trail.headline)}</div>' if trail.headline else ""
     rows = "".join(_row_html(step, now) for step in trail.steps.values())
     steps = f'<table class="awsgpu-steps"><tbody>{rows}</tbody></table>'

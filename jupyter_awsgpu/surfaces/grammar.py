@@ -111,6 +111,20 @@ def global_options() -> list[click.Parameter]:
     ]
 
 
+def _version_option() -> click.Option:
+    """Return `--version`, which prints the version and asks for no verb."""
+
+    def show(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
+        if wanted and not ctx.resilient_parsing:
+            from jupyter_awsgpu._version import __version__
+
+            click.echo(f"jupyter-awsgpu {__version__}")
+            ctx.exit()
+
+    text = "Print the version of this package."
+    return click.Option(["--version"], is_flag=True, is_eager=True, expose_value=False, callback=show, help=text)
+
+
 class VerbCommand(click.Command):
     """A verb: takes the global options too, and keeps them out of its own help's way."""
 
@@ -172,7 +186,7 @@ class Grammar(click.Group):
 
 GRAMMAR = Grammar(
     "awsgpu",
-    params=global_options(),
+    params=[*global_options(), _version_option()],
     help="A GPU on AWS from inside your notebook: launched, provisioned, tunnelled, never forgotten.",
     epilog="Try it without an account:  awsgpu --demo launch p2.xlarge",
     invoke_without_command=True,

@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jupyter_awsgpu.surfaces.render import html, text
+from jupyter_awsgpu.surfaces.render.sheet import spoken
 from jupyter_awsgpu.surfaces.spelling import spell, spell_sheet
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ MAGIC = "%awsgpu"
 
 def bundle(sheet: Sheet) -> dict[str, str]:
     """Return the one object a notebook gets: HTML and 80-column text."""
-    shown = spell_sheet(sheet, MAGIC)
+    shown = spell_sheet(spoken(sheet), MAGIC)
     return {"text/html": html.draw(shown), "text/plain": text.draw(shown)}
 
 

@@ -54,3 +54,35 @@ def test_the_setting_beats_the_environment(monkeypatch, setting, variable, found
     monkeypatch.setenv("LANG", "fr_FR")
     monkeypatch.setenv("LANGUAGE", variable)
     assert language.wanted(setting) == found
+
+
+@pytest.mark.parametrize(
+    ("said", "chinese"),
+    [
+        ("8888 on the instance is 8890 here (8889 is taken)", "实例的 8888 端口对应本机 8890 端口（8889 已被占用）"),
+        ("EC2 gave i-1 in us-west-2a", "EC2 在 us-west-2a 分配了 i-1"),
+        ("It stops itself after 60 idle minutes.", "它会在空闲 60 分钟后自行停止。"),
+        ("There is no image x in us-west-2.", "us-west-2 里没有镜像 x。"),
+        ("Tell me if this is in no catalogue", "Tell me if this is in no catalogue"),
+    ],
+)
+def test_a_finished_sentence_of_a_log_is_read_in_chinese(said, chinese):
+    """Logs and reports keep English sentences; whoever reads Chinese reads them in Chinese, facts and all."""
+    assert language.catalogue("zh").gettext(said) == chinese
+
+
+def test_a_name_is_never_translated():
+    """An instance that a person called "image" keeps its name."""
+    assert language.catalogue("zh").gettext("There is no instance named image.") == "没有名为 image 的实例。"
+
+
+def test_every_translation_names_the_facts_of_its_template():
+    """Nothing is lost on the way to Chinese, and nothing is asked for that is not there."""
+    entries = language.catalogue("zh")._messages
+    assert {one: zh for one, zh in entries.items() if fields(one) != fields(zh)} == {}
+
+
+def test_a_log_is_written_in_english_whatever_its_writer_speaks():
+    """Who reads it later may speak another language."""
+    language.speak("zh")
+    assert errors.ImageNotFound(image="x", region="us-west-2").english == "There is no image x in us-west-2."

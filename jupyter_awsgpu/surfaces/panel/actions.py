@@ -61,7 +61,7 @@ def keep_action(instance: Instance) -> Action | None:
 def _stop(instance: Instance, tr: Callable[[str], str]) -> Action:
     busy = instance.guest.busy_because if instance.guest else None
     question = tr("{name} is at work ({why}). Stopping ends that; its disk stays.")
-    return Action("stop", "Stop", (instance.name,), question.format(name=instance.name, why=busy) if busy else None)
+    return Action("stop", "Stop", (instance.name,), question.format(name=instance.name, why=tr(busy)) if busy else None)
 
 
 def _image(instance: Instance, tr: Callable[[str], str]) -> Action:

@@ -51,7 +51,9 @@ class InstanceCard(Column):
         drawn = progress.draw(operation, self._tr) if operation is not None else ""
         _set(self._progress, waiting(began, self._tr) if began else drawn)
         failed = operation if operation is not None and operation.outcome == "failed" and not began else None
-        self._refusal.show(failed.events[-1].text if failed else None, (failed.remedy or "") if failed else "")
+        self._refusal.show(
+            self._tr(failed.events[-1].text) if failed else None, (failed.remedy or "") if failed else ""
+        )
         busy = bool(began) or snapshot.running(instance.name) is not None
         keep = keep_action(instance)
         self._show_actions((*((keep,) if keep and not busy else ()), *actions_for(instance, self._tr, busy=busy)))
@@ -134,7 +136,7 @@ def facts(instance: Instance, now: float, tr: Callable[[str], str]) -> str:
     gpu = f" · {instance.gpu}" if instance.gpu else ""
     spot = f" · {tr('spot')}" if instance.spot else ""
     age = (
-        tr("running for {time}").format(time=figures.coarse(figures.age_s(instance, now)))
+        tr("running for {time}").format(time=figures.coarse(figures.age_s(instance, now), tr))
         if instance.state.bills
         else ""
     )

@@ -18,19 +18,20 @@ LEAST_BILLED_S = 60.0
 """EC2 bills by the second, a minute at least."""
 
 
-def coarse(seconds: float) -> str:
+def coarse(seconds: float, tr: Callable[[str], str] = str) -> str:
     """Return a length of time to the minute: a card that ticks every second is noise.
 
     >>> [coarse(one) for one in (20, 61, 3700, 90000)]
     ['< 1 min', '1 min', '1 h 1 min', '1 d 1 h']
     """
     if seconds < 60:  # noqa: PLR2004 - a minute
-        return "< 1 min"
+        return tr("< 1 min")
+    days, hours, minutes = tr("{n} d"), tr("{n} h"), tr("{n} min")
     if seconds < HOUR_S:
-        return f"{int(seconds // 60)} min"
+        return minutes.format(n=int(seconds // 60))
     if seconds < DAY_S:
-        return f"{int(seconds // HOUR_S)} h {int(seconds % HOUR_S // 60)} min"
-    return f"{int(seconds // DAY_S)} d {int(seconds % DAY_S // HOUR_S)} h"
+        return f"{hours.format(n=int(seconds // HOUR_S))} {minutes.format(n=int(seconds % HOUR_S // 60))}"
+    return f"{days.format(n=int(seconds // DAY_S))} {hours.format(n=int(seconds % DAY_S // HOUR_S))}"
 
 
 def age_s(instance: Instance, now: float) -> float:
@@ -73,18 +74,18 @@ def idle_line(instance: Instance, now: float, tr: Callable[[str], str]) -> str:
     if report is None or not instance.state.bills or report.phase != "ready":
         return ""
     if report.busy_because:
-        return tr("at work: {why}").format(why=report.busy_because)
+        return tr("at work: {why}").format(why=tr(report.busy_because))
     if report.kept_until is not None and report.kept_until > datetime.fromtimestamp(now, UTC):
-        return tr("kept for {time}").format(time=coarse(report.kept_until.timestamp() - now))
+        return tr("kept for {time}").format(time=coarse(report.kept_until.timestamp() - now, tr))
     rest = left_s(report, report.idle_stop_in_s, now)
-    return "" if rest is None else tr("idle; stops in {time}").format(time=coarse(rest))
+    return "" if rest is None else tr("idle; stops in {time}").format(time=coarse(rest, tr))
 
 
 def cap_line(instance: Instance, now: float, tr: Callable[[str], str]) -> str:
     """Return when the instance stops in any case."""
     report = instance.guest
     rest = left_s(report, report.cap_in_s, now) if report is not None else None
-    return "" if rest is None else tr("stops in {time} in any case").format(time=coarse(rest))
+    return "" if rest is None else tr("stops in {time} in any case").format(time=coarse(rest, tr))
 
 
 def tunnel_line(instance: Instance, tr: Callable[[str], str]) -> str:

@@ -123,5 +123,6 @@ class Newcomer(Column):
             self._progress.value = drawn
         failed = operation is not None and operation.outcome == "failed"
         self._refusal.show(
-            operation.events[-1].text if operation and failed else None, (operation.remedy or "") if operation else ""
+            self._tr(operation.events[-1].text) if operation and failed else None,
+            (operation.remedy or "") if operation else "",
         )

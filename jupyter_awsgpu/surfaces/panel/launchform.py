@@ -114,7 +114,7 @@ class LaunchForm(Column):
 
     def _remedy(self, detail: str, remedy: str | None) -> RefusalBox:
         box = RefusalBox(self._run, self._tr)
-        box.show(detail, remedy or "")
+        box.show(self._tr(detail), remedy or "")
         return box
 
     def _load_types(self) -> None:

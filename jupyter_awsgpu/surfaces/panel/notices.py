@@ -35,7 +35,7 @@ def summary(snapshot: Snapshot, tr: Callable[[str], str]) -> dict[str, Any]:
 def _title(snapshot: Snapshot, tr: Callable[[str], str]) -> str:
     if snapshot.refusal is not None:
         return snapshot.refusal.message
-    names = ", ".join(f"{one.name} ({one.instance_type}, {one.state})" for one in snapshot.instances)
+    names = ", ".join(f"{one.name} ({one.instance_type}, {tr(one.state)})" for one in snapshot.instances)
     return names or tr("Open the AWS GPU panel")
 
 
@@ -69,7 +69,7 @@ def _of_end(before: Instance, now: Instance, then: float, at: float, tr: Callabl
     rest, was = _idle_left(now, at), _idle_left(before, then)
     if rest is None or rest > SOON_S or (was is not None and was <= SOON_S):
         return []
-    text = tr("{name} is idle and stops itself in {time}.").format(name=now.name, time=figures.coarse(rest))
+    text = tr("{name} is idle and stops itself in {time}.").format(name=now.name, time=figures.coarse(rest, tr))
     return [_toast(text, "warning", {"label": tr("Keep 1 h"), "send": {"run": ["keep", now.name, KEEP_FOR]}})]
 
 
@@ -84,7 +84,7 @@ def _of_notice(before: Instance, now: Instance, tr: Callable[[str], str]) -> lis
     said = now.guest.notice if now.guest else None
     if not said or (before.guest is not None and before.guest.notice == said):
         return []
-    return [_toast(tr("{name} says: {text}").format(name=now.name, text=said), "warning")]
+    return [_toast(tr("{name} says: {text}").format(name=now.name, text=tr(said)), "warning")]
 
 
 def _toast(message: str, level: str, *actions: dict[str, Any]) -> dict[str, Any]:

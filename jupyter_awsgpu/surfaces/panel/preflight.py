@@ -69,7 +69,7 @@ def _row(check: Check, tr: Callable[[str], str]) -> str:
     mark, tone = _MARKS[check.ok]
     said = {True: tr("yes"), False: tr("no"), None: tr("not known")}[check.ok]
     kind = "" if check.ok is True else ' class="awsgpu-whole"'
-    detail = escape(check.detail, quote=True)
+    detail = escape(tr(check.detail), quote=True)
     return (
         f'<li{kind}><span class="awsgpu-mark {tone}" role="img" aria-label="{escape(said)}">{mark}</span>'
         f'<span title="{detail}"><b>{escape(tr(check.label))}</b> {detail}</span></li>'

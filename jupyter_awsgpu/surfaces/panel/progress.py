@@ -29,7 +29,7 @@ def latest_of_steps(operation: OperationSummary) -> list[Event]:
 
 def draw(operation: OperationSummary, tr: Callable[[str], str]) -> str:
     """Return the operation as a small table; its texts come from AWS and the instance: all escaped."""
-    rows = "".join(_row(event, running=operation.outcome == "running") for event in latest_of_steps(operation))
+    rows = "".join(_row(event, tr, running=operation.outcome == "running") for event in latest_of_steps(operation))
     head = _heading(operation, tr)
     return f'<div class="awsgpu-progress"><div class="awsgpu-head">{escape(head)}</div><table>{rows}</table></div>'
 
@@ -45,12 +45,12 @@ def _heading(operation: OperationSummary, tr: Callable[[str], str]) -> str:
     return words[operation.outcome].format(verb=tr(operation.verb), time=took)
 
 
-def _row(event: Event, *, running: bool) -> str:
+def _row(event: Event, tr: Callable[[str], str], *, running: bool) -> str:
     open_ = event.phase in ("started", "said")
     mark = '<span class="awsgpu-spin"></span>' if open_ and running else _MARKS[event.phase]
     part = bar(event.fraction) if open_ and event.fraction is not None else ""
     took = duration(event.seconds) if event.seconds is not None else ""
-    text = escape(event.text, quote=True)
+    text = escape(tr(event.text), quote=True)
     kind = ' class="awsgpu-line"' if event.phase == "done" else ""
     return (
         f'<tr{kind}><td class="awsgpu-mark {_TONES[event.phase]}">{mark}</td>'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from jupyter_awsgpu.language import tr
 from jupyter_awsgpu.surfaces.render.sheet import Cell, Column, Sheet, Tone, gigabytes, money
 
 if TYPE_CHECKING:
@@ -28,23 +29,30 @@ def _rows(checks: Sequence[Check]) -> tuple[tuple[Cell, ...], ...]:
 def doctor(checks: Sequence[Check], *, simulated: bool = False) -> Sheet:
     """Return the checks of this machine and account."""
     bad = sum(check.ok is False for check in checks)
-    title = "All is well here" if not bad else f"{bad} thing{'s' if bad > 1 else ''} to mend"
+    many = tr("One thing to mend") if bad == 1 else tr("{count} things to mend").format(count=bad)
+    title = many if bad else tr("All is well here")
     return Sheet(title, _COLUMNS, _rows(checks), simulated=simulated)
 
 
 def plan(plan: Plan) -> Sheet:
     """Return the preflight of one launch: checks, then money, then what to type."""
     name = plan.instance_type.name if plan.instance_type else plan.wishes.instance_type
-    refused = len(plan.refusals)
-    verdict = "can launch" if plan.ok else f"cannot launch yet: {refused} check{'s' if refused > 1 else ''} failed"
     return Sheet(
-        title=f"{name} in {plan.region} – {verdict}",
+        title=_verdict(len(plan.refusals)).format(type=name, region=plan.region, count=len(plan.refusals)),
         columns=_COLUMNS,
         rows=(*_facts(plan), *_rows(plan.checks)),
         notes=plan.notes,
         commands=(_command(plan),) if plan.ok else (),
         simulated=plan.demo,
     )
+
+
+def _verdict(refused: int) -> str:
+    if not refused:
+        return tr("{type} in {region} – can launch")
+    if refused == 1:
+        return tr("{type} in {region} – cannot launch yet: 1 check failed")
+    return tr("{type} in {region} – cannot launch yet: {count} checks failed")
 
 
 def _facts(plan: Plan) -> tuple[tuple[Cell, ...], ...]:
@@ -54,11 +62,13 @@ def _facts(plan: Plan) -> tuple[tuple[Cell, ...], ...]:
         found.append(("Machine", machine(plan)))
     found.append(("Price", price(plan)))
     if plan.disk_gb is not None:
-        found.append(("Disk", f"{plan.disk_gb} GB, {money(plan.disk_per_month)} a month while it exists"))
+        disk = tr("{gb} GB, {price} a month while it exists")
+        found.append(("Disk", disk.format(gb=plan.disk_gb, price=money(plan.disk_per_month))))
     if plan.address_per_hour is not None:
-        found.append(("Address", f"public IPv4, {money(plan.address_per_hour, unit='/h')} while it runs"))
+        address = tr("public IPv4, {price} while it runs")
+        found.append(("Address", address.format(price=money(plan.address_per_hour, unit="/h"))))
     if plan.minutes_to_ready is not None:
-        found.append(("Ready", f"in about {plan.minutes_to_ready:.2g} min"))
+        found.append(("Ready", tr("in about {minutes} min").format(minutes=f"{plan.minutes_to_ready:.2g}")))
     return tuple((Cell("·", "quiet"), Cell(label), Cell(text)) for label, text in found)
 
 
@@ -67,18 +77,19 @@ def machine(plan: Plan) -> str:
     itype = plan.instance_type
     if itype is None:
         return plan.wishes.instance_type
-    gpu = f"{itype.gpu} ({gigabytes(itype.gpu.memory_mib)}), " if itype.gpu else "no GPU, "
-    return f"{gpu}{itype.vcpus} vCPUs, {gigabytes(itype.memory_mib)}"
+    gpu = f"{itype.gpu} ({gigabytes(itype.gpu.memory_mib)})" if itype.gpu else tr("no GPU")
+    return f"{gpu}, {itype.vcpus} {tr('vCPUs')}, {gigabytes(itype.memory_mib)}"
 
 
 def price(plan: Plan) -> str:
     """Return the price with its source and date, and the spot price beside it."""
     if plan.price is None:
-        return "unknown"
+        return tr("unknown")
     dated = f", {plan.price.as_of:%Y-%m-%d}" if plan.price.as_of else ""
-    text = f"{money(plan.price.per_hour, plan.price.currency, unit='/h')} ({plan.price.source}{dated})"
+    text = f"{money(plan.price.per_hour, plan.price.currency, unit='/h')} ({tr(plan.price.source)}{dated})"
     if plan.spot_price is not None:
-        text += f"; spot {money(plan.spot_price.per_hour, plan.spot_price.currency, unit='/h')}"
+        spot = money(plan.spot_price.per_hour, plan.spot_price.currency, unit="/h")
+        text += tr("; spot {price}").format(price=spot)
     return text
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from jupyter_awsgpu.drivers import cuda_range
+from jupyter_awsgpu.language import tr
 from jupyter_awsgpu.surfaces.render.sheet import Cell, Column, Sheet, gigabytes, money
 
 if TYPE_CHECKING:
@@ -31,9 +32,8 @@ def types(offers: Sequence[Offer], *, simulated: bool = False) -> Sheet:
         Column("CUDA", yields=8),
         Column("Note", yields=3),
     )
-    region = f" in {offers[0].region}" if offers else ""
     return Sheet(
-        title=f"GPU types{region}",
+        title=tr("GPU types in {region}").format(region=offers[0].region) if offers else "GPU types",
         columns=columns,
         rows=tuple(_type_row(one) for one in offers),
         notes=_price_notes([one.price for one in offers]),
@@ -64,12 +64,14 @@ def _type_row(offer: Offer) -> tuple[Cell, ...]:
 def _cuda(gpu: Gpu | None) -> str:
     """Return the CUDA versions that the GPU's driver can run."""
     served = cuda_range(gpu)
-    return "" if served is None else f"{served[0]} – {served[1]}" if served[1] else f"{served[0]} and newer"
+    if served is None:
+        return ""
+    return f"{served[0]} – {served[1]}" if served[1] else tr("{version} and newer").format(version=served[0])
 
 
 def _note(itype: InstanceType) -> str:
     if itype.retired:
-        return f"retired → {itype.successor}" if itype.successor else "retired"
+        return f"{tr('retired')} → {itype.successor}" if itype.successor else "retired"
     return "free tier" if itype.free_tier else ""
 
 
@@ -81,7 +83,7 @@ def _price_notes(prices: Sequence[Price | None]) -> tuple[str, ...]:
     """Date every figure that is not live."""
     shipped = {one.as_of for one in prices if one is not None and one.source == "catalogue"}
     dates = sorted(f"{one:%Y-%m-%d}" for one in shipped if one is not None)
-    dated = (f"Prices from the catalogue of {dates[-1]}, not live.",) if shipped and dates else ()
+    dated = (tr("Prices from the catalogue of {date}, not live.").format(date=dates[-1]),) if shipped and dates else ()
     return (*dated, TAXES) if prices else ()
 
 
@@ -98,7 +100,7 @@ def regions(offers: Sequence[Offer], *, simulated: bool = False) -> Sheet:
     prices = [one.price.per_hour for one in offers if one.price and one.price.per_hour > 0]
     name = offers[0].instance_type.name if offers else ""
     return Sheet(
-        title=f"{name} by region" if name else "No region has it",
+        title=tr("{type} by region").format(type=name) if name else "No region has it",
         columns=columns,
         rows=tuple(_region_row(one, min(prices, default=0.0), max(prices, default=0.0)) for one in offers),
         notes=_price_notes([one.price for one in offers]),
@@ -124,25 +126,34 @@ def quota(quota: Quota, *, simulated: bool = False) -> Sheet:
     """Return one limit: what runs, what is free, and how an open request stands."""
     share = quota.used / quota.limit if quota.limit else 1.0
     rows = [
-        ("Limit", Cell(f"{quota.limit:g} vCPUs")),
-        ("In use", Cell(f"{quota.used:g} vCPUs", bar=share)),
-        ("Free", Cell(f"{quota.free:g} vCPUs", "good" if quota.free else "bad")),
+        ("Limit", Cell(_vcpus(quota.limit))),
+        ("In use", Cell(_vcpus(quota.used), bar=share)),
+        ("Free", Cell(_vcpus(quota.free), "good" if quota.free else "bad")),
     ]
     if quota.needed is not None:
-        text = f"{quota.needed} vCPUs for one {quota.instance_type}"
+        text = tr("{count} vCPUs for one {type}").format(count=quota.needed, type=quota.instance_type)
         rows.append(("Needed", Cell(text, "good" if quota.needed <= quota.free else "bad")))
     if quota.request_status:
-        wanted = f" for {quota.requested:g} vCPUs" if quota.requested is not None else ""
-        rows.append(("Request", Cell(f"{quota.request_status.lower().replace('_', ' ')}{wanted}", "warn")))
-    market = "spot" if quota.spot else "on-demand"
+        state = tr("AWS says: " + quota.request_status.lower().replace("_", " "))
+        wanted = "" if quota.requested is None else f" ({_vcpus(quota.requested)})"
+        rows.append(("Request", Cell(state + wanted, "warn")))
+    title = tr("{family} (spot) in {region}") if quota.spot else tr("{family} (on demand) in {region}")
     return Sheet(
-        title=f"{quota.label} ({market}) in {quota.region}",
+        title=title.format(family=quota.label, region=quota.region),
         columns=(Column(""), Column("")),
         rows=tuple((Cell(label, "quiet"), cell) for label, cell in rows),
-        notes=(f"Quota {quota.code}; a closed request is not yet a granted one, the limit above is what counts.",),
+        notes=(
+            tr("Quota {code}; a closed request is not yet a granted one, the limit above is what counts.").format(
+                code=quota.code
+            ),
+        ),
         simulated=simulated,
         headless=True,
     )
+
+
+def _vcpus(number: float) -> str:
+    return tr("{count} vCPUs").format(count=f"{number:g}")
 
 
 def images(images: Sequence[Image], *, simulated: bool = False, now: datetime | None = None) -> Sheet:
@@ -157,9 +168,8 @@ def images(images: Sequence[Image], *, simulated: bool = False, now: datetime | 
         Column("Age", right=True, yields=1),
     )
     at = now or datetime.now(UTC)
-    region = f" in {images[0].region}" if images else ""
     return Sheet(
-        title=f"Images{region}",
+        title=tr("Images in {region}").format(region=images[0].region) if images else "Images",
         columns=columns,
         rows=tuple(_image_row(one, at) for one in images),
         notes=("awsgpu launch TYPE --image CHOICE takes a choice, one of your own names, or an AMI id.",),
@@ -187,4 +197,6 @@ def _age(days: int) -> str:
     >>> _age(46), _age(1511)
     ('46 d', '4 years')
     """
-    return f"{days} d" if days < 730 else f"{days // 365} years"  # noqa: PLR2004 - two years
+    if days < 730:  # noqa: PLR2004 - two years
+        return tr("{n} d").format(n=days)
+    return tr("{n} years").format(n=days // 365)

@@ -5,19 +5,24 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING
 
+from jupyter_awsgpu.language import tr
 from jupyter_awsgpu.surfaces.render.style import STYLE
 
 if TYPE_CHECKING:
     from jupyter_awsgpu.surfaces.render.sheet import Cell, Column, Sheet
 
-BADGE = '<span class="awsgpu-badge" title="Nothing here is real, nothing costs money">SIMULATED</span>'
+
+def badge() -> str:
+    """Return the mark that everything simulated wears."""
+    title = escape(tr("Nothing here is real, nothing costs money"), quote=True)
+    return f'<span class="awsgpu-badge" title="{title}">{escape(tr("SIMULATED"))}</span>'
 
 
 def draw(sheet: Sheet) -> str:
     """Return the sheet as one self-contained block."""
     parts = []
     if sheet.title or sheet.simulated:
-        parts.append(f'<div class="awsgpu-title">{escape(sheet.title)}{BADGE if sheet.simulated else ""}</div>')
+        parts.append(f'<div class="awsgpu-title">{escape(sheet.title)}{badge() if sheet.simulated else ""}</div>')
     if sheet.rows:
         parts.append(_table(sheet))
     elif sheet.empty:

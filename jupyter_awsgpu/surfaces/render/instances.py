@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from jupyter_awsgpu.language import tr
 from jupyter_awsgpu.model import InstanceState
 from jupyter_awsgpu.surfaces.render.sheet import Cell, Column, Sheet, Tone, duration, money
 
@@ -45,9 +46,12 @@ def table(instances: Sequence[Instance], *, simulated: bool = False, now: dateti
     notes: tuple[str, ...] = ()
     if running:
         each_hour = sum(one.price_per_hour or 0.0 for one in running)
-        count = f"{len(running)} instances" if len(running) > 1 else "It"
-        verb = "cost" if len(running) > 1 else "costs"
-        notes = (f"{count} {verb} {money(round(each_hour, 2), running[0].currency)} an hour until stopped.",)
+        one, several = (
+            tr("It costs {price} an hour until stopped."),
+            tr("{count} instances cost {price} an hour until stopped."),
+        )
+        price = money(round(each_hour, 2), running[0].currency)
+        notes = ((several if len(running) > 1 else one).format(count=len(running), price=price),)
     return Sheet(
         title="GPU instances" if instances else "",
         columns=_COLUMNS,
@@ -63,7 +67,7 @@ def _row(one: Instance, now: datetime) -> tuple[Cell, ...]:
     alive = one.state.bills
     return (
         Cell(one.name, "strong"),
-        Cell(f"● {one.state}" if alive else f"○ {one.state}", _TONES[one.state]),
+        Cell(f"{'●' if alive else '○'} {tr(one.state)}", _TONES[one.state]),
         Cell(one.instance_type, small="spot" if one.spot else ""),
         Cell(str(one.gpu) if one.gpu else ""),
         Cell(one.region),
@@ -91,7 +95,7 @@ def _address(tunnel: Tunnel | None) -> Cell:
         return Cell("")
     if tunnel.phase == "up":
         return Cell(f"localhost:{tunnel.local_port}", link=tunnel.local_url)
-    return Cell(f"tunnel {tunnel.phase}", "bad" if tunnel.phase == "gave-up" else "warn")
+    return Cell(tr(f"tunnel {tunnel.phase}"), "bad" if tunnel.phase == "gave-up" else "warn")
 
 
 def _doing(guest: GuestReport | None) -> str:
@@ -103,9 +107,9 @@ def _doing(guest: GuestReport | None) -> str:
         running = next((step.text for step in guest.steps if step.phase == "running"), "")
         return running or guest.phase
     if guest.busy_because:
-        return f"busy: {guest.busy_because}"
+        return tr("busy: {why}").format(why=tr(guest.busy_because))
     if guest.idle_stop_in_s is not None:
-        return f"idle, stops in {duration(guest.idle_stop_in_s)}"
+        return tr("idle, stops in {time}").format(time=duration(guest.idle_stop_in_s))
     return "ready"
 
 
@@ -116,11 +120,10 @@ def card(one: Instance, *, now: datetime | None = None) -> Sheet:
     if one.tunnel is not None:
         lines.append(("Jupyter", _card_address(one.tunnel)))
     gpu = f" · {one.gpu}" if one.gpu else ""
-    market = " · spot" if one.spot else ""
+    market = f" · {tr('spot')}" if one.spot else ""
     lines.append(("Machine", Cell(f"{one.instance_type}{gpu} · {one.zone}{market}")))
     if one.price_per_hour is not None and one.state.alive:
-        spent = f" · {money(_cost_so_far(one, at), one.currency)} so far" if one.state.bills else " while it runs"
-        lines.append(("Price", Cell(money(one.price_per_hour, one.currency, unit="/h") + spent)))
+        lines.append(("Price", Cell(_price(one, at))))
     if one.guest is not None:
         lines += _guest_lines(one.guest)
     if one.state_reason and not one.state.bills:
@@ -135,10 +138,17 @@ def card(one: Instance, *, now: datetime | None = None) -> Sheet:
     )
 
 
+def _price(one: Instance, at: datetime) -> str:
+    each_hour = money(one.price_per_hour, one.currency, unit="/h")
+    if not one.state.bills:
+        return tr("{price} while it runs").format(price=each_hour)
+    return tr("{price} · {spent} so far").format(price=each_hour, spent=money(_cost_so_far(one, at), one.currency))
+
+
 def _card_address(tunnel: Tunnel) -> Cell:
     if tunnel.phase == "up":
         return Cell(tunnel.local_url, "strong", link=tunnel.local_url)
-    return Cell(f"tunnel {tunnel.phase}" + (f": {tunnel.reason}" if tunnel.reason else ""), "warn")
+    return Cell(tr(f"tunnel {tunnel.phase}") + (f": {tr(tunnel.reason)}" if tunnel.reason else ""), "warn")
 
 
 def _guest_lines(guest: GuestReport) -> list[tuple[str, Cell]]:
@@ -147,7 +157,7 @@ def _guest_lines(guest: GuestReport) -> list[tuple[str, Cell]]:
         cuda = f", CUDA {guest.cuda}" if guest.cuda else ""
         lines.append(("Driver", Cell(f"{guest.driver}{cuda}")))
     if guest.cap_in_s is not None:
-        lines.append(("Ends", Cell(f"in {duration(guest.cap_in_s)} at the latest")))
+        lines.append(("Ends", Cell(tr("in {time} at the latest").format(time=duration(guest.cap_in_s)))))
     return lines
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+
+from jupyter_awsgpu.language import tr
 
 Tone = Literal["", "good", "bad", "warn", "quiet", "strong", "code"]
 
@@ -46,6 +48,23 @@ class Sheet:
     headless: bool = False
 
 
+def spoken(sheet: Sheet) -> Sheet:
+    """Return the sheet in the language this process speaks; names, addresses and commands stay as they are."""
+    return replace(
+        sheet,
+        title=tr(sheet.title) if " " in sheet.title else sheet.title,  # no name of ours has a space
+        columns=tuple(replace(one, title=tr(one.title)) for one in sheet.columns),
+        rows=tuple(tuple(_spoken_cell(one) for one in row) for row in sheet.rows),
+        notes=tuple(tr(note) for note in sheet.notes),
+        empty=tr(sheet.empty),
+    )
+
+
+def _spoken_cell(cell: Cell) -> Cell:
+    verbatim = cell.tone in ("strong", "code") or cell.link is not None
+    return replace(cell, text=cell.text if verbatim else tr(cell.text), small=tr(cell.small))
+
+
 def money(amount: float | None, currency: str = "USD", *, unit: str = "") -> str:
     """Return e.g. `$0.90/h`, or a dash where the figure is unknown.
 
@@ -74,13 +93,18 @@ def duration(seconds: float | None) -> str:
     if seconds is None:
         return "–"
     if seconds < 10:  # noqa: PLR2004 - tenths matter below ten seconds
-        return f"{max(seconds, 0):.1f} s"
+        return tr("{n} s").format(n=f"{max(seconds, 0):.1f}")
     whole = int(seconds)
-    for size, unit, rest_size, rest_unit in ((86400, "d", 3600, "h"), (3600, "h", 60, "min"), (60, "min", 1, "s")):
+    days, hours, minutes, rest = tr("{n} d"), tr("{n} h"), tr("{n} min"), tr("{n} s")
+    for size, unit, rest_size, rest_unit in (
+        (86400, days, 3600, hours),
+        (3600, hours, 60, minutes),
+        (60, minutes, 1, rest),
+    ):
         if whole >= size:
-            rest = whole % size // rest_size
-            return f"{whole // size} {unit} {rest} {rest_unit}" if rest else f"{whole // size} {unit}"
-    return f"{whole} s"
+            more = whole % size // rest_size
+            return unit.format(n=whole // size) + (" " + rest_unit.format(n=more) if more else "")
+    return rest.format(n=whole)
 
 
 def gigabytes(mib: int | None) -> str:

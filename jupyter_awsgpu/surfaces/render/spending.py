@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from jupyter_awsgpu.language import tr
 from jupyter_awsgpu.surfaces.render.sheet import Cell, Column, Sheet, money
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def costs(costs: Sequence[Cost], *, simulated: bool = False) -> Sheet:
     currency = costs[0].currency if costs else "USD"
     total = between(low, high, currency)
     return Sheet(
-        title=f"{total} so far" if costs else "",
+        title=tr("{price} so far").format(price=total) if costs else "",
         columns=(
             Column("Name"),
             Column("What", yields=1),
@@ -46,14 +47,14 @@ def between(low: float, high: float, currency: str = "USD") -> str:
     ('$1.00', '$1.00 to $2.50')
     """
     cents = [money(round(amount, 2), currency) for amount in (low, high)]
-    return cents[0] if cents[0] == cents[1] else f"{cents[0]} to {cents[1]}"
+    return cents[0] if cents[0] == cents[1] else tr("{low} to {high}").format(low=cents[0], high=cents[1])
 
 
 def _cost_row(one: Cost, most: float) -> tuple[Cell, ...]:
     return (
         Cell(one.name, "strong"),
         Cell(one.what),
-        Cell(f"{one.hours_running:.1f} h"),
+        Cell(tr("{n} h").format(n=f"{one.hours_running:.1f}")),
         Cell(between(one.low, one.high, one.currency)),
         Cell("", bar=one.high / most if most else 0.0),
         Cell(money(one.per_month_at_rest, one.currency)),
@@ -64,8 +65,8 @@ def _cost_row(one: Cost, most: float) -> tuple[Cell, ...]:
 def leftovers(found: Sequence[Leftover], *, removed: bool, simulated: bool = False) -> Sheet:
     """Return what of ours is left, each with why it is taken for ours, or what has just been removed."""
     monthly = sum(one.cost_per_month or 0.0 for one in found)
-    saved = f" ({money(round(monthly, 2))} a month)" if monthly else ""
-    title = f"Removed{saved}" if removed else f"Left over{saved}"
+    saved = tr(" ({price} a month)").format(price=money(round(monthly, 2))) if monthly else ""
+    title = (tr("Removed") if removed else tr("Left over")) + saved
     return Sheet(
         title=title if found else "",
         columns=(

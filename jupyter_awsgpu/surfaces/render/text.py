@@ -6,6 +6,8 @@ import textwrap
 import unicodedata
 from typing import TYPE_CHECKING
 
+from jupyter_awsgpu.language import tr
+
 if TYPE_CHECKING:
     from jupyter_awsgpu.surfaces.render.sheet import Cell, Column, Sheet
 
@@ -43,7 +45,7 @@ def draw(sheet: Sheet, *, width: int = 80, colour: bool = False) -> str:
     """Return the sheet as lines no wider than `width`, but for a word that is wider itself."""
     lines = [paint(plain(sheet.title), "strong", colour=colour)] if sheet.title else []
     if sheet.simulated:
-        lines.insert(0, paint(SIMULATED, "warn", colour=colour))
+        lines.insert(0, paint(tr(SIMULATED), "warn", colour=colour))
     if sheet.rows:
         lines += _table(sheet, width, colour=colour)
     elif sheet.empty:

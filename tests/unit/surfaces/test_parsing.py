@@ -199,3 +199,12 @@ def test_help_lists_every_verb_without_loading_one() -> None:
         text = GRAMMAR.get_help(context)
     for name in GRAMMAR.list_commands(context):
         assert f"  {name} " in text
+
+
+def test_the_version_is_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """`awsgpu --version` says which package this is, and asks for no verb."""
+    from jupyter_awsgpu import __version__
+    from jupyter_awsgpu.surfaces import cli
+
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out == f"jupyter-awsgpu {__version__}\n"
