@@ -80,8 +80,11 @@ def _volumes(place: Place, owner: str, living: Iterable[Instance]) -> list[Lefto
     found = []
     for one in rows:
         holder = names.get(one["VolumeId"])
-        detail = f"{one['Size']} GB, " + (f"of {holder}" if holder else "attached to nothing")
-        found.append(_left(place, "volume", one["VolumeId"], one, _per_gb(price, one["Size"]), detail))
+        detail = f"{one['Size']} GB in {one['AvailabilityZone']}, " + (
+            f"of {holder}" if holder else "attached to nothing"
+        )
+        kind: LeftoverKind = "data volume" if tags.read(one).get(tags.PURPOSE) == "data" else "volume"
+        found.append(_left(place, kind, one["VolumeId"], one, _per_gb(price, one["Size"]), detail))
     return found
 
 
@@ -158,6 +161,7 @@ def remove(place: Place, one: Leftover) -> None:
     removers: dict[str, Callable[[Place, str], None]] = {
         "instance": _terminate_and_wait,
         "volume": storage.delete_volume,
+        "data volume": storage.delete_volume,
         "snapshot": storage.delete_snapshot,
         "image": storage.delete_image,
         "address": _release_address,
@@ -170,6 +174,7 @@ def remove(place: Place, one: Leftover) -> None:
 _DESCRIBED = {
     "instance": ("describe_instances", "Reservations", "instance-id"),
     "volume": ("describe_volumes", "Volumes", "volume-id"),
+    "data volume": ("describe_volumes", "Volumes", "volume-id"),
     "snapshot": ("describe_snapshots", "Snapshots", "snapshot-id"),
     "image": ("describe_images", "Images", "image-id"),
     "address": ("describe_addresses", "Addresses", "allocation-id"),

@@ -10,7 +10,7 @@ import os
 import shutil
 import time
 
-from . import accounts, commands, identity, paths
+from . import accounts, commands, identity, jupyter, paths
 from .progress import Step
 
 BLANK = 2
@@ -74,9 +74,9 @@ def mount(wish: dict, say) -> str:  # noqa: ANN001 - takes a sentence
         kind = _file_system(found, say)
         _remember(found, where, kind)
         commands.do(["mount", where])
-        os.chmod(where, 0o755)
         _give(where)
     _grow(found)
+    _show(where)
     paths.write_json(paths.state("data.json"), {"volume": wish["volume"], "gb": wish.get("gb")})
     return "The data volume is at ~/data"
 
@@ -97,7 +97,16 @@ def _link(found: str, where: str) -> str:
     os.rmdir(where)
     os.symlink(found, where)
     _give(found)
+    _show(where)
     return "SIMULATED: a folder stands for the data volume at ~/data"
+
+
+def _show(where: str) -> None:
+    """Let Jupyter's file browser, which begins at the workplace, show the volume too."""
+    place = jupyter.workplace(accounts.name())
+    link = os.path.join(place, "data")
+    if os.path.isdir(place) and not os.path.lexists(link):
+        os.symlink(where, link)
 
 
 def _make_way(where: str) -> None:

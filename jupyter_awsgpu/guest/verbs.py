@@ -10,7 +10,7 @@ import time
 
 from . import commands, data, hostkey, identity, jupyter, kernels, paths, progress, report, seed, services, watch
 
-CHANGEABLE = ("environment", "pip_index", "mirror")
+CHANGEABLE = ("environment", "pip_index", "mirror", "price_per_hour")
 
 
 def main(words: list) -> int:

@@ -117,6 +117,11 @@ def _has(host: Host) -> str:
     return host.run(["sh", "-c", SHOW_DATA], sudo=True, check=False).stdout.decode("utf-8", "replace")
 
 
+def configure(host: Host, changes: Mapping[str, object]) -> None:
+    """Change the configuration on the instance: what `provision` takes as `changes`, or what its hours cost."""
+    host.run([GUEST_COMMAND, "configure"], stdin=json.dumps(dict(changes)).encode(), sudo=True)
+
+
 def grow(host: Host) -> dict[str, Any]:
     """Let the root's file system fill a disk that was made larger; return what there is now."""
     return document(host.run([GUEST_COMMAND, "grow"], sudo=True, timeout_s=300).stdout)

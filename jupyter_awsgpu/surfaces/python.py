@@ -315,6 +315,23 @@ def image(
 
 
 @_quietly
+def resize(
+    name: str | None = None,
+    *,
+    instance_type: str | None = None,
+    disk_gb: int | None = None,
+    yes: bool = False,
+    **where: Unpack[Where],
+) -> Instance:
+    """Give the instance another type, a larger disk (GB), or both. Raises `NeedsYes` for one that must stop."""
+    from jupyter_awsgpu.verbs.resize import resize as change
+
+    ask = _ask(where)
+    bench = ask.bench()
+    return _finished(ask, lambda: change(bench, name, instance_type=instance_type, disk_gb=disk_gb, yes=yes))
+
+
+@_quietly
 def terminate(name: str | None = None, *, yes: bool = False, **where: Unpack[Where]) -> Instance:
     """End the instance and delete its disk. Raises `NeedsYes` unless `yes`."""
     from jupyter_awsgpu.verbs.terminate import terminate as end

@@ -17,6 +17,8 @@ ORDER = (
     "image",
     "snapshot",
     "volume",
+    "data volume",
+    "schedule",
     "security group",
     "key pair",
     "local key",
@@ -25,6 +27,9 @@ ORDER = (
 
 KEPT_BY_DEFAULT = ("instance", "image", "volume", "snapshot")
 """What may hold somebody's work: removed only when its kind is asked for by name."""
+
+NAMED_ONLY = ("data volume",)
+"""What is somebody's work and nothing else: removed only when it is asked for by its own id or name."""
 
 
 def leftovers(bench: Workbench) -> tuple[Leftover, ...]:
@@ -59,13 +64,15 @@ def _on_this_machine(bench: Workbench, existing: set[str]) -> list[Leftover]:
     ]
 
 
-def cleanup(bench: Workbench, *, kinds: tuple[str, ...] = (), yes: bool = False) -> tuple[Leftover, ...]:
-    """Remove what only clutters, and with `kinds` what is named; return what was (or would be) removed.
+def cleanup(
+    bench: Workbench, *, kinds: tuple[str, ...] = (), ids: tuple[str, ...] = (), yes: bool = False
+) -> tuple[Leftover, ...]:
+    """Remove what only clutters, and with `kinds` and `ids` what is named; return what was (or would be) removed.
 
     Without `yes` nothing is touched. What may hold work (instances, images, volumes, snapshots) is
-    removed only where its kind is named.
+    removed only where its kind is named, a data volume only by its own id.
     """
-    wanted = tuple(one for one in leftovers(bench) if _is_wanted(one, kinds))
+    wanted = tuple(one for one in leftovers(bench) if is_wanted(one, kinds, ids))
     if not yes:
         return wanted
     with bench.records.operations.begin("cleanup", "all", bench.listener) as operation:
@@ -75,8 +82,11 @@ def cleanup(bench: Workbench, *, kinds: tuple[str, ...] = (), yes: bool = False)
     return wanted
 
 
-def _is_wanted(one: Leftover, kinds: tuple[str, ...]) -> bool:
-    return one.kind in kinds if kinds else one.kind not in KEPT_BY_DEFAULT
+def is_wanted(one: Leftover, kinds: tuple[str, ...] = (), ids: tuple[str, ...] = ()) -> bool:
+    """Return whether `cleanup` would remove this, asked so."""
+    if kinds or ids:
+        return one.id in ids or (one.kind in kinds and one.kind not in NAMED_ONLY)
+    return one.kind not in (*KEPT_BY_DEFAULT, *NAMED_ONLY)
 
 
 def _remove(bench: Workbench, one: Leftover) -> None:

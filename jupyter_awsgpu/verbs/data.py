@@ -132,7 +132,7 @@ def attach_data(
         else:
             made = _copy(bench, cloud, instance, volume, step)
         made = _grown(cloud, made, wishes, step)
-        _attach(bench, cloud, instance, made, step)
+        _attach(cloud, instance, made, step)
         return made
 
 
@@ -204,7 +204,7 @@ def _grown(cloud: Cloud, volume: Volume, wishes: Wishes, step: Step) -> Volume:
     return replace(volume, gb=wishes.data_gb, per_month=per_month(cloud, wishes.data_gb))
 
 
-def _attach(bench: Workbench, cloud: Cloud, instance: Instance, volume: Volume, step: Step) -> None:
+def _attach(cloud: Cloud, instance: Instance, volume: Volume, step: Step) -> None:
     if volume.instance_id == instance.instance_id:
         step.say(f"{volume.volume_id} ({volume.gb} GB, {dollars(volume.per_month)}) is attached")
         return

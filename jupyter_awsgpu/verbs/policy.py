@@ -93,6 +93,7 @@ def iam_policy(partition: str = "aws") -> dict[str, Any]:
             _statement("MakeIn", ("ec2:CreateSecurityGroup",), f"arn:{partition}:ec2:*:*:vpc/*"),
             _statement("TagWhatIsMade", ("ec2:CreateTags",), "*", _creating()),
             _statement("ChangeOurs", CHANGE, "*", made_by_us),
+            _statement("TagOurs", ("ec2:CreateTags",), f"arn:{partition}:ec2:*:*:instance/*", made_by_us),
             _statement("Pause", PAUSE, "*", tagged_resource),
             _statement("Adopt", ("ec2:CreateTags",), f"arn:{partition}:ec2:*:*:instance/*", adopting),
         ],

@@ -10,7 +10,7 @@ import jupyter_awsgpu
 
 PUBLIC = {
     "AwsGpuError", "__version__", "cleanup", "connect", "cost", "disconnect", "doctor", "image", "images", "keep",
-    "launch", "logs", "open_jupyter", "panel", "plan", "provision", "quota", "regions", "start", "status", "stop",
+    "launch", "logs", "open_jupyter", "panel", "plan", "provision", "quota", "regions", "resize", "start", "status", "stop",
     "terminate", "token", "types",
 }  # fmt: skip
 

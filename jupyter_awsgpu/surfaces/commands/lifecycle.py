@@ -1,4 +1,4 @@
-"""`stop`, `start`, `keep`, `provision`, `image`, `terminate`: pausing, holding, mending, copying, ending."""
+"""`stop`, `start`, `keep`, `provision`, `image`, `resize`, `terminate`: pausing, holding, mending, copying, ending."""
 
 from __future__ import annotations
 
@@ -87,6 +87,22 @@ def image(ask: Ask, *, name: str | None, image_name: str | None, then_terminate:
     )
 
 
+@verb("resize")
+@click.argument("name", type=values.INSTANCE, required=False)
+@click.option("--type", "instance_type", type=values.TYPE, metavar="TYPE", help="The type it shall become.")
+@click.option("--disk", "disk_gb", type=values.GIGABYTES, help="The root disk's new size; it never shrinks.")
+@click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+@pass_ask
+def resize(ask: Ask, *, name: str | None, instance_type: str | None, disk_gb: int | None, yes: bool) -> Any:
+    """Give an instance another type or a larger disk; one that runs is stopped and started for a type."""
+    from jupyter_awsgpu.verbs.resize import resize as change
+
+    bench = ask.bench()
+    return ask.consented(
+        lambda agreed: change(bench, name, instance_type=instance_type, disk_gb=disk_gb, yes=agreed), yes=yes
+    )
+
+
 @verb("terminate")
 @click.argument("name", type=values.INSTANCE, required=False)
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
@@ -105,5 +121,6 @@ COMMANDS = {
     "keep": keep,
     "provision": provision,
     "image": image,
+    "resize": resize,
     "terminate": terminate,
 }

@@ -18,6 +18,7 @@ KINDS = (
     "address",
     "key pair",
     "security group",
+    "schedule",
     "tunnel record",
     "local key",
 )
@@ -39,20 +40,21 @@ def cost(ask: Ask, *, bill: bool) -> Any:
 @click.option(
     "--kind", "kinds", type=click.Choice(KINDS), multiple=True, help="Only these kinds, even if they hold work."
 )
+@click.option("--id", "ids", metavar="ID", multiple=True, help="Only this one; a data volume goes only so.")
 @click.option("--yes", "-y", is_flag=True, help="Remove; without it they are only listed.")
 @pass_ask
-def cleanup(ask: Ask, *, kinds: tuple[str, ...], yes: bool) -> Any:
+def cleanup(ask: Ask, *, kinds: tuple[str, ...], ids: tuple[str, ...], yes: bool) -> Any:
     """List what of yours still costs money or clutters, with why we take it for yours."""
     from jupyter_awsgpu.verbs.cleanup import cleanup as clear
     from jupyter_awsgpu.verbs.cleanup import leftovers
 
     bench = ask.bench()
-    found = clear(bench, kinds=kinds, yes=True) if yes else _listed(leftovers(bench), kinds)
+    found = clear(bench, kinds=kinds, ids=ids, yes=True) if yes else _listed(leftovers(bench), kinds, ids)
     return Leftovers(found, simulated=ask.simulated, removed=yes)
 
 
-def _listed(found: tuple[Any, ...], kinds: tuple[str, ...]) -> tuple[Any, ...]:
-    return tuple(one for one in found if not kinds or one.kind in kinds)
+def _listed(found: tuple[Any, ...], kinds: tuple[str, ...], ids: tuple[str, ...]) -> tuple[Any, ...]:
+    return tuple(one for one in found if not (kinds or ids) or one.kind in kinds or one.id in ids)
 
 
 COMMANDS = {"cost": cost, "cleanup": cleanup}

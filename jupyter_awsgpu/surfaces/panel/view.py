@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import ipywidgets as w
 
+from jupyter_awsgpu.errors import AwsGpuError
 from jupyter_awsgpu.surfaces.panel import jobs, style
 from jupyter_awsgpu.surfaces.panel.column import Column
 from jupyter_awsgpu.surfaces.panel.instances import Instances
 from jupyter_awsgpu.surfaces.panel.launchform import LaunchForm
 from jupyter_awsgpu.surfaces.panel.refusal import RefusalBox
+from jupyter_awsgpu.surfaces.usehere import asking_page, use_here
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,9 +26,12 @@ if TYPE_CHECKING:
 
 CHANGING = (
     *("launch", "connect", "disconnect", "open", "keep", "stop", "start", "image", "terminate"),
-    "provision",
+    *("provision", "resize"),
 )
 """Verbs that run as jobs; every other one is a question whose answer is shown."""
+
+PRESSED = (*CHANGING, "kernel")
+"""Verbs of the palette that press the button of the one card that has it."""
 
 NEEDS_TYPE = ("plan", "regions", "quota")
 """Questions about the type that the form has chosen."""
@@ -82,6 +87,8 @@ class Panel(Column):
             self.form.take(command)  # a remedy's launch: the person sees the price first
         elif verb in CHANGING:
             self._start(command)
+        elif verb == "kernel":
+            self._use_here(command, asking_page())
         else:
             self._ask(command)
 
@@ -89,7 +96,7 @@ class Panel(Column):
         """Carry out a verb chosen by name (the palette): press its button, or ask its question."""
         if verb == "launch":
             self.form.button.focus()
-        elif verb in CHANGING:
+        elif verb in PRESSED:
             if not self.instances.ask(verb):
                 self._say(
                     self._tr("{verb}: no instance, or more than one, can do that now.").format(verb=self._tr(verb))
@@ -118,12 +125,27 @@ class Panel(Column):
         self.instances.over(_name_of(job.command))
         refusal = job.refusal()
         if refusal is not None and not self._has_log(job):
-            self._job_refusal.show(refusal["message"], refusal["remedy"])
+            self._job_refusal.show(self._tr(refusal["message"]), refusal["remedy"])
         self._watcher.hurry()
 
     def _has_log(self, job: Job) -> bool:
         recent = self._watcher.bench().records.operations.recent()
         return any(one.pid == job.process.pid and one.outcome == "failed" for one in recent)
+
+    def _use_here(self, command: tuple[str, ...], page: str) -> None:
+        """Offer the instance's kernel (in a thread: AWS is asked), then let the page that pressed move its notebook."""
+
+        def offer() -> None:
+            from jupyter_awsgpu.verbs.kernel import kernel
+
+            try:
+                use_here(kernel(self._watcher.bench(), command[1]).spec, page)
+            except AwsGpuError as exc:
+                self._job_refusal.show(exc.message, exc.remedy)
+            else:
+                self._job_refusal.show(None)
+
+        threading.Thread(target=offer, name="awsgpu-use-here", daemon=True).start()
 
     def _answer(self, command: tuple[str, ...]) -> str:
         return jobs.answer(command, demo=self._watcher.snapshot.demo)

@@ -1,0 +1,42 @@
+"""What an hour of a run costs in all: instance, disks, public address. A budget is counted in this."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jupyter_awsgpu.remote import guest
+from jupyter_awsgpu.verbs.selection import endpoint
+
+if TYPE_CHECKING:
+    from jupyter_awsgpu.cloud import Cloud
+    from jupyter_awsgpu.model import Instance
+    from jupyter_awsgpu.verbs.workbench import Workbench
+
+MONTH_H = 730.0
+"""Hours in AWS's month (AWS Pricing Calculator: 730 hours)."""
+
+RATE_TAG = "jupyter-awsgpu:rate"
+"""Says `untold` while the guest counts by the rate of an earlier type or disk."""
+
+
+def hourly_rate(cloud: Cloud, per_hour: float | None, disk_gb: int, data_gb: int = 0) -> float | None:
+    """Return what an hour costs with everything that bills while the instance runs, or None without its own price.
+
+    `disk_gb` is the root disk, `data_gb` the data volume. What nobody knows the price of counts as nothing.
+    """
+    if per_hour is None:
+        return None
+    disks = (cloud.disk_price() or 0.0) * (disk_gb + data_gb) / MONTH_H
+    return round(per_hour + disks + (cloud.address_price() or 0.0), 6)
+
+
+def tell_rate(bench: Workbench, instance: Instance) -> None:
+    """Tell the guest what its hours cost since they cost something else, if nobody has told it yet."""
+    cloud = bench.cloud(instance.region)
+    if dict(cloud.instance(instance.instance_id).tags).get(RATE_TAG) != "untold":
+        return
+    data = cloud.volume(instance.data_volume_id).gb if instance.data_volume_id else 0
+    rate = hourly_rate(cloud, instance.price_per_hour, instance.root_gb or 0, data)
+    with bench.hosts.connect(endpoint(bench, instance), launch_id=instance.launch_id, name=instance.name) as host:
+        guest.configure(host, {"price_per_hour": rate})
+    cloud.tag(instance.instance_id, {RATE_TAG: "told"})
