@@ -8,12 +8,17 @@ import os
 import sys
 import time
 
-from . import commands, facts, ledger, paths, progress
+from . import commands, facts, ledger, paths, progress, services
 
 COUNTDOWNS = ("idle_stop_in_s", "cap_in_s", "spent", "read_at", "gpu")
 AGAIN_AFTER_S = 10.0
 POLL_S = 0.2
 USE_EVERY_S = 10.0
+QUIET_S = 60.0
+"""A run that wrote nothing for so long is looked for; a step may be silent longer, while it runs."""
+
+BOOT_WITHIN_S = 1200.0
+STALLED = "The provisioning is not running and did not end. Provision again: it goes on from there."
 
 
 def report() -> dict:
@@ -22,6 +27,8 @@ def report() -> dict:
     told = progress.fold(progress.lines())
     if told.pop("boot") not in (None, paths.boot_id()):
         told = {"phase": "provisioning", "steps": []}  # the run of this boot has not begun
+    if told["phase"] in ("provisioning", "rebooting") and _stalled():
+        told = given_up(told["steps"])
     watched = paths.read_json(paths.state("report.json"), {})
     if watched.get("boot") != paths.boot_id():
         watched = {}
@@ -40,6 +47,34 @@ def report() -> dict:
         notice=watched.get("notice"),
         read_at=_iso(paths.now()),
     )
+
+
+def given_up(steps: list) -> dict:
+    """Return what is told of a run that nobody works on: its first open step has failed (pure)."""
+    last = next((step for step in steps if step["phase"] in ("running", "waiting")), None)
+    failed = dict(last or {"key": "provision", "text": "Provisioning"}, phase="failed", log=STALLED)
+    return {"phase": "failed", "steps": [failed if step is last else step for step in steps] if last else [failed]}
+
+
+def _stalled() -> bool:
+    """Whether nothing is written and nothing is there, or on its way, that would write: a wait for it has no end."""
+    try:
+        quiet = abs(paths.now() - os.path.getmtime(progress.file()))
+    except OSError:
+        quiet = QUIET_S
+    up = ledger.uptime()
+    if min(quiet, up) < QUIET_S or (up < BOOT_WITHIN_S and _booting()):
+        return False
+    for _ in range(3):  # between a kill and the service's return lies a second
+        if services.seam().running("provision"):
+            return False
+        time.sleep(1)
+    return True
+
+
+def _booting() -> bool:
+    """Whether cloud-init, which starts the first run, is still at work."""
+    return os.path.isdir(paths.at("/run/cloud-init")) and not os.path.exists(paths.at("/run/cloud-init/result.json"))
 
 
 def _left(seconds: "float | None", passed: float) -> "float | None":

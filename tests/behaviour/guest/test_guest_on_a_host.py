@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
+import time
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+from jupyter_awsgpu.errors import ProvisioningFailed
 from jupyter_awsgpu.remote import guest, jupyter
 
 if TYPE_CHECKING:
@@ -42,3 +48,16 @@ def test_the_token_outlives_a_power_cut(booted: Any) -> None:
     after = jupyter.find_server(booted)
     assert after.token == before.token
     assert after.pid != before.pid
+
+
+def test_a_run_that_nobody_works_on_is_not_waited_for(booted: Any) -> None:
+    """A run that left no end behind and is not running: whoever follows is told within seconds, not never."""
+    guest.follow_progress(booted, lambda step: None)
+    progress = booted.path("/var/lib/awsgpu/progress.jsonl")
+    lines = progress.read_text().splitlines(keepends=True)
+    progress.write_text("".join(line for line in lines if '"ended"' not in line))
+    os.utime(progress, (time.time() - 90, time.time() - 90))
+    boot = booted.path("/run/awsgpu/boot.json")
+    boot.write_text(json.dumps(json.loads(boot.read_text()) | {"at": time.monotonic() - 90}))
+    with pytest.raises(ProvisioningFailed, match="goes on from there"):
+        guest.follow_progress(booted, lambda step: None)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import http.server
-import threading
+import contextlib
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,6 +11,7 @@ import pytest
 from jupyter_awsgpu.host import Host, Hosts, generate_host_key
 from jupyter_awsgpu.model import Endpoint
 from jupyter_awsgpu.records import Records
+from jupyter_awsgpu.remote import guest
 from jupyter_awsgpu.remote.user_data import GuestConfig, user_data
 from tests.system import hosts, rootfs
 
@@ -51,6 +50,28 @@ def base_root() -> Path:
 @pytest.fixture
 def machine(base_root: Path, tmp_path: Path) -> Iterator[Callable[..., Machine]]:
     """A function that launches a host: `machine(config=…, prepare=…)`. All end with the test."""
+    with _launching(tmp_path) as launch:
+        yield launch
+
+
+@pytest.fixture(scope="module")
+def launching(base_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Machine]]:
+    """The same for a module: its tests share what they launch."""
+    with _launching(tmp_path_factory.mktemp("shared")) as launch:
+        yield launch
+
+
+@pytest.fixture(scope="module")
+def ready(launching: Callable[..., Machine]) -> Machine:
+    """A host that is ready, for the tests of a module that leave it so."""
+    one = launching()
+    with one.connect() as host:
+        guest.follow_progress(host, lambda step: None)
+    return one
+
+
+@contextlib.contextmanager
+def _launching(folder: Path) -> Iterator[Callable[..., Machine]]:
     made: list[hosts.RealHost] = []
 
     def launch(
@@ -59,40 +80,19 @@ def machine(base_root: Path, tmp_path: Path) -> Iterator[Callable[..., Machine]]
         prepare: Callable[[hosts.RealHost], None] | None = None,
         ssh_keys: bool = True,
     ) -> Machine:
-        records = Records(tmp_path / f"records{len(made)}")
+        records = Records(folder / f"records{len(made)}")
         public = records.keys.public_line("test")
         first = generate_host_key()
         records.pins.write(LAUNCH, (first[1],))
         config = config or GuestConfig("gpu", LAUNCH, "ubuntu", price_per_hour=0.9, version="1.2.3")
         packed = user_data(config, first, "ubuntu") if ssh_keys else b"#cloud-config\n{}\n"
-        real = hosts.RealHost(tmp_path / f"host{len(made)}", packed, (public,), prepare=prepare)
+        real = hosts.RealHost(folder / f"host{len(made)}", packed, (public,), prepare=prepare)
         made.append(real)
         real.start()
         return Machine(real, records, records.keys.path("test"), config)
 
-    yield launch
-    for real in made:
-        real.destroy()
-
-
-@pytest.fixture
-def index() -> Iterator[Callable[[str, Path], str]]:
-    """A function that serves a folder on an address of this machine and returns its URL."""
-    servers: list[http.server.ThreadingHTTPServer] = []
-
-    def serve(address: str, folder: Path) -> str:
-        handler = partial(_Quiet, directory=str(folder))
-        server = http.server.ThreadingHTTPServer((address, 0), handler)
-        servers.append(server)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        return f"http://{address}:{server.server_port}"
-
-    yield serve
-    for server in servers:
-        server.shutdown()
-        server.server_close()
-
-
-class _Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+    try:
+        yield launch
+    finally:
+        for real in made:
+            real.destroy()

@@ -14,7 +14,7 @@ from jupyter_awsgpu.remote import guest, jupyter
 from jupyter_awsgpu.remote.user_data import GuestConfig, user_data
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from jupyter_awsgpu.model import GuestStep
@@ -36,9 +36,30 @@ def test_user_data_is_valid_cloud_config(base_root: Path, tmp_path: Path) -> Non
     assert "Valid" in done.stdout
 
 
-def test_from_user_data_to_jupyter_and_both_guards(machine: Callable[..., Any]) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def left_alone(launching: Callable[..., Any]) -> Mapping[str, Any]:
+    """Three machines whose time is short, started before the other tests: they go off while those run."""
+    short = GuestConfig("gpu", LAUNCH, "ubuntu", max_hours=0.01, idle_stop_minutes=None)
+    idle = GuestConfig("gpu", LAUNCH, "ubuntu", idle_stop_minutes=1, max_hours=None)
+    left = {"robbed": launching(config=short), "visited": launching(config=idle), "lonely": launching(config=idle)}
+    left["robbed"].real.wait_for_ssh()
+    left["robbed"].real.run("rm", "-rf", "/opt/awsgpu", "/usr/local/bin/awsgpu-guest", "/etc/awsgpu")
+    with left["visited"].connect() as host:
+        guest.provision_when_there(host)
+        left["visited"].real.run("sed", "-i", 's/^{/{"tick_seconds": 5, /', "/etc/awsgpu/config.json")
+        guest.provision(host)
+        guest.follow_progress(host, lambda step: None)
+    return left
+
+
+@pytest.fixture(scope="module")
+def one(launching: Callable[..., Any]) -> Any:
+    """A machine on the main road, shared by the tests below in their order."""
+    return launching()
+
+
+def test_from_user_data_to_jupyter_and_both_guards(one: Any) -> None:
     """SSH answers with the key we know, the key is exchanged, and the guest's services run under systemd."""
-    one = machine()
     told: list[GuestStep] = []
     with one.connect() as host:
         assert "active" in one.real.run("systemctl", "is-active", "awsgpu-deadline.timer")
@@ -56,11 +77,8 @@ def test_from_user_data_to_jupyter_and_both_guards(machine: Callable[..., Any]) 
     assert _status(one, server.port, "wrong") == "403"
 
 
-def test_only_the_instances_own_key_is_served_after_the_exchange(machine: Callable[..., Any]) -> None:
+def test_only_the_instances_own_key_is_served_after_the_exchange(one: Any) -> None:
     """The key that travelled in user-data is gone from the disk and from sshd; the new one stands alone."""
-    one = machine()
-    with one.connect() as host:
-        exchange_host_key(host, one.records.pins, LAUNCH)
     files = one.real.run("sh", "-c", "ls /etc/ssh/ssh_host_*").split()
     assert files == ["/etc/ssh/ssh_host_ed25519_key", "/etc/ssh/ssh_host_ed25519_key.pub"]
     assert len(one.records.pins.read(LAUNCH)) == 1
@@ -68,11 +86,17 @@ def test_only_the_instances_own_key_is_served_after_the_exchange(machine: Callab
         assert host.run(["true"]).status == 0
 
 
-def test_token_port_and_guards_after_stop_and_start(machine: Callable[..., Any]) -> None:
-    """`shutdown -h` is off, the next start has the same token, Jupyter running and the guard armed anew."""
-    one = machine()
+def test_jupyter_comes_back_when_it_is_killed(one: Any) -> None:
+    """The service restarts it, with the same token."""
     with one.connect() as host:
-        guest.follow_progress(host, lambda step: None)
+        before = jupyter.find_server(host)
+        one.real.run("kill", "-9", str(before.pid))
+        one.real.until(lambda: _new_server(host, before.pid), 60, "Jupyter does not come back")
+
+
+def test_token_port_and_guards_after_stop_and_start(one: Any) -> None:
+    """`shutdown -h` is off, the next start has the same token, Jupyter running and the guard armed anew."""
+    with one.connect() as host:
         before = jupyter.find_server(host)
     one.real.run("shutdown", "-h", "now", check=False)
     assert one.real.wait_until_off(60) == "off"
@@ -84,37 +108,19 @@ def test_token_port_and_guards_after_stop_and_start(machine: Callable[..., Any])
     assert "active" in one.real.run("systemctl", "is-active", "awsgpu-deadline.timer")
 
 
-def test_jupyter_comes_back_when_it_is_killed(machine: Callable[..., Any]) -> None:
-    """The service restarts it, with the same token."""
-    one = machine()
-    with one.connect() as host:
-        guest.follow_progress(host, lambda step: None)
-        before = jupyter.find_server(host)
-        one.real.run("kill", "-9", str(before.pid))
-        one.real.until(lambda: _new_server(host, before.pid), 60, "Jupyter does not come back")
-
-
-def test_the_plain_shutdown_fires_with_everything_of_ours_gone(machine: Callable[..., Any]) -> None:
+def test_the_plain_shutdown_fires_with_everything_of_ours_gone(left_alone: Mapping[str, Any]) -> None:
     """The guard armed in bootcmd needs none of our files: its time over, the machine goes off."""
-    config = GuestConfig("gpu", LAUNCH, "ubuntu", max_hours=0.01, idle_stop_minutes=None)
-    one = machine(config=config)
-    one.real.wait_for_ssh()
-    one.real.run("rm", "-rf", "/opt/awsgpu", "/usr/local/bin/awsgpu-guest", "/etc/awsgpu")
-    assert one.real.wait_until_off(100) == "off"
+    assert left_alone["robbed"].real.wait_until_off(120) == "off"
 
 
-def test_an_idle_machine_stops_itself_with_the_laptop_gone(machine: Callable[..., Any]) -> None:
-    """One minute of idleness allowed: it goes off within a tick of its deadline, nobody connected."""
-    one = machine(config=GuestConfig("gpu", LAUNCH, "ubuntu", idle_stop_minutes=1, max_hours=None))
-    with one.connect() as host:
-        guest.follow_progress(host, lambda step: None)
-    assert one.real.wait_until_off(240) == "off"
-
-
-def test_a_machine_nobody_comes_to_ends_by_itself(machine: Callable[..., Any]) -> None:
+def test_a_machine_nobody_comes_to_ends_by_itself(left_alone: Mapping[str, Any]) -> None:
     """The laptop died after RunInstances: the seed's own guard is the idle stop."""
-    one = machine(config=GuestConfig("gpu", LAUNCH, "ubuntu", idle_stop_minutes=1, max_hours=None))
-    assert one.real.wait_until_off(150) == "off"
+    assert left_alone["lonely"].real.wait_until_off(150) == "off"
+
+
+def test_an_idle_machine_stops_itself_with_the_laptop_gone(left_alone: Mapping[str, Any]) -> None:
+    """One minute of idleness allowed: it goes off within a tick of its deadline, nobody connected."""
+    assert left_alone["visited"].real.wait_until_off(240) == "off"
 
 
 def _new_server(host: Any, old: int | None) -> bool:

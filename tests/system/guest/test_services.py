@@ -14,8 +14,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 import psutil
 import pytest
 
-from jupyter_awsgpu.remote import guest
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
@@ -99,11 +97,7 @@ class Units:
 @pytest.fixture(params=["supervisor", pytest.param("systemd", marks=[pytest.mark.system, pytest.mark.timeout(600)])])
 def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
     if request.param == "systemd":
-        machine: Callable[..., Any] = request.getfixturevalue("machine")
-        one = machine()
-        with one.connect() as host:
-            guest.follow_progress(host, lambda step: None)
-        yield Units(one)
+        yield Units(request.getfixturevalue("ready"))
         return
     folder = Folder(tmp_path / "root")
     yield folder
