@@ -12,6 +12,7 @@ from jupyter_awsgpu.host.refusals import with_facts
 from jupyter_awsgpu.remote import browser, guest, jupyter
 from jupyter_awsgpu.verbs import picker
 from jupyter_awsgpu.verbs.access import allowed_blocks, renew_ingress
+from jupyter_awsgpu.verbs.rates import tell_rate
 from jupyter_awsgpu.verbs.selection import endpoint, with_tunnel
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def arrive(bench: Workbench, instance: Instance, operation: Operation, way: Way,
                 ssh.exchange_host_key(host, bench.records.pins, instance.launch_id)
                 step.say("The instance has its own host key, pinned here")
         host = _provisioned(bench, instance, operation, way, host)
+        tell_rate(bench, instance, host, operation)
         with operation.step("jupyter", "Reading port and token from Jupyter") as step:
             try:
                 server = jupyter.find_server(host)

@@ -30,6 +30,7 @@ from jupyter_awsgpu.verbs.choosing import regions
 from jupyter_awsgpu.verbs.data import attach_data, bring, data_volumes, near_data, no_capacity, present
 from jupyter_awsgpu.verbs.environment import read_environment
 from jupyter_awsgpu.verbs.mirrors import guest_settings
+from jupyter_awsgpu.verbs.rates import hourly_rate
 from jupyter_awsgpu.verbs.selection import regions_to_ask, with_tunnel
 from jupyter_awsgpu.verbs.start import wait_until_running
 
@@ -91,6 +92,7 @@ class _Launch:
         self.wishes = wishes
         self.operation = operation
         self.way = way
+        self.data_gb = wishes.data_gb or 0
 
     def go(self, *, yes: bool) -> Instance:
         known, choice = self._ask()
@@ -119,6 +121,7 @@ class _Launch:
                 known = _Known(identity.result(), ())
                 mine = tuple(one for one in existing.result() if one.owner == known.identity.owner)
                 known = replace(known, existing=mine, data=data.result())
+            self.data_gb = self.wishes.data_gb or (known.data.gb if known.data else 0)
             step.say(f"AWS account {known.identity.account}")
             return known, choice.result()
 
@@ -251,7 +254,9 @@ class _Launch:
             on_idle="terminate" if wishes.spot == "yes" else wishes.on_idle,
             max_hours=wishes.max_hours,
             budget=wishes.budget,
-            price_per_hour=choice.paid.per_hour if choice.paid else None,
+            price_per_hour=hourly_rate(
+                choice.cloud, choice.paid.per_hour if choice.paid else None, choice.disk_gb, self.data_gb
+            ),
             python=wishes.python,
             cuda=wishes.cuda,
             environment=self.way.brings[0][0] if self.way.brings else None,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from jupyter_awsgpu.errors import AwsGpuError
 from jupyter_awsgpu.remote import guest
-from jupyter_awsgpu.verbs.selection import endpoint
 
 if TYPE_CHECKING:
     from jupyter_awsgpu.cloud import Cloud
+    from jupyter_awsgpu.host import Host
     from jupyter_awsgpu.model import Instance
+    from jupyter_awsgpu.records import Operation
     from jupyter_awsgpu.verbs.workbench import Workbench
 
 MONTH_H = 730.0
@@ -30,13 +32,18 @@ def hourly_rate(cloud: Cloud, per_hour: float | None, disk_gb: int, data_gb: int
     return round(per_hour + disks + (cloud.address_price() or 0.0), 6)
 
 
-def tell_rate(bench: Workbench, instance: Instance) -> None:
+def tell_rate(bench: Workbench, instance: Instance, host: Host, operation: Operation) -> None:
     """Tell the guest what its hours cost since they cost something else, if nobody has told it yet."""
-    cloud = bench.cloud(instance.region)
-    if dict(cloud.instance(instance.instance_id).tags).get(RATE_TAG) != "untold":
+    if dict(instance.tags).get(RATE_TAG) != "untold":
         return
-    data = cloud.volume(instance.data_volume_id).gb if instance.data_volume_id else 0
-    rate = hourly_rate(cloud, instance.price_per_hour, instance.root_gb or 0, data)
-    with bench.hosts.connect(endpoint(bench, instance), launch_id=instance.launch_id, name=instance.name) as host:
-        guest.configure(host, {"price_per_hour": rate})
-    cloud.tag(instance.instance_id, {RATE_TAG: "told"})
+    with operation.step("rate", "Telling the instance what its hours cost now") as step:
+        try:
+            cloud = bench.cloud(instance.region)
+            data = cloud.volume(instance.data_volume_id).gb if instance.data_volume_id else 0
+            rate = hourly_rate(cloud, instance.price_per_hour, instance.root_gb or 0, data)
+            guest.configure(host, {"price_per_hour": rate})
+            cloud.tag(instance.instance_id, {RATE_TAG: "told"})
+        except AwsGpuError as exc:  # a guest older than this verb: a budget would be counted at the old rate
+            step.say(f"It still counts by its old price: {exc}")
+            return
+        step.say(f"An hour costs ${rate or 0:.4f} with disks and address; a budget is counted in that")

@@ -27,7 +27,7 @@ from jupyter_awsgpu.remote import guest
 from jupyter_awsgpu.verbs.arrival import Way, arrive
 from jupyter_awsgpu.verbs.choice import require_driver, require_paid_plan
 from jupyter_awsgpu.verbs.data import dollars, per_month
-from jupyter_awsgpu.verbs.rates import RATE_TAG, tell_rate
+from jupyter_awsgpu.verbs.rates import RATE_TAG
 from jupyter_awsgpu.verbs.selection import choose, endpoint, with_tunnel
 from jupyter_awsgpu.verbs.start import STOPPED_WITHIN_S, wait_until_running
 from jupyter_awsgpu.verbs.wishes import MAX_DISK_GB, wishes_from
@@ -218,10 +218,7 @@ def _do(bench: Workbench, change: _Change, operation: Operation) -> Instance:
     if not change.stops:
         return with_tunnel(bench, bench.cloud(instance.region).instance(instance.instance_id))
     running = wait_until_running(bench, instance, operation)
-    arrived = arrive(bench, running, operation, Way(bench.settings.local_port), booting=True)
-    with suppress(AwsGpuError):
-        tell_rate(bench, arrived)
-    return arrived
+    return arrive(bench, running, operation, Way(bench.settings.local_port), booting=True)
 
 
 def _grow(bench: Workbench, instance: Instance, root: Volume, gb: int, operation: Operation) -> None:
