@@ -1,9 +1,9 @@
-"""A kernel for a notebook on another machine: started here, signalled from there, its end reported.
+"""A kernel for a notebook on another machine: its relay is started here, or found again.
 
-This text travels over SSH and is run by any Python from 3.8 on, so it imports nothing of ours. The
-request and the kernel's key come as a line on stdin, signals as further lines; what happened goes out
-as JSON lines on stdout. The kernel has a session of its own: when the connection breaks, this program
-ends and the kernel goes on, and the next connection attaches to it.
+This text travels over SSH and is run by any Python from 3.8 on, so it imports nothing of ours. A JSON
+line on stdin says which kernel is wanted; from then on this program only carries bytes between the
+connection and the relay (`kernel_relay`), which holds the kernel. When the connection breaks, this
+program ends; relay and kernel go on.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import contextlib
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -21,12 +20,13 @@ import time
 
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 PATH_LIMIT = 107  # bytes in the address of a unix socket on Linux
-READY_WITHIN_S = 120.0
-POLL_S = 0.1
+RELAY_WITHIN_S = 60.0
+CHUNK = 256 * 1024
+RELAY = "import sys; sys.path.insert(0, sys.argv[1]); from guest.kernel_relay import main; main(sys.argv[2])"
 
 
 class Refused(Exception):
-    """The kernel could not be started; the text says why."""
+    """The kernel could not be started or found; the text says why."""
 
 
 def root(path: str) -> str:
@@ -34,16 +34,33 @@ def root(path: str) -> str:
     return os.path.join(os.environ.get("AWSGPU_ROOT") or "/", path.lstrip("/"))
 
 
-def interpreter() -> str:
-    """Return the Python that the instance was set up with, or the one that runs this."""
+def read_json(path: str) -> dict:
+    """Return the document in a file, or nothing."""
     try:
-        with open(root("/var/lib/awsgpu/python.json")) as stream:
-            return json.load(stream)["path"]
-    except (OSError, ValueError, KeyError):
-        return sys.executable
+        with open(path) as stream:
+            found = json.load(stream)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
-def environment(python: str) -> dict:
+def spec_of(environment: str) -> dict:
+    """Return the kernel spec of an environment on this machine; `Refused` if it is not there."""
+    found = read_json(root("/usr/local/share/jupyter/kernels/%s/kernel.json" % os.path.basename(environment)))
+    if not found.get("argv"):
+        raise Refused("there is no environment %r" % environment)
+    return found
+
+
+def command(environment: str, file: str) -> list:
+    """Return what starts the kernel: of the Python this machine was set up with, or of an environment."""
+    if environment:
+        return [part.replace("{connection_file}", file) for part in spec_of(environment)["argv"]]
+    python = read_json(root("/var/lib/awsgpu/python.json")).get("path") or sys.executable
+    return [python, "-m", "ipykernel_launcher", "-f", file]
+
+
+def variables(python: str) -> dict:
     """Return what a kernel finds: this login's variables, the interpreter and CUDA first."""
     found = {name: value for name, value in os.environ.items() if not name.startswith(("JPY_", "SSH_"))}
     cuda = root("/usr/local/cuda")
@@ -57,7 +74,7 @@ def environment(python: str) -> dict:
 def addresses(folder: str) -> dict:
     """Return where the kernel will listen: private sockets, or loopback ports where their path is too long."""
     prefix = os.path.join(folder, "s")
-    if len(os.fsencode(prefix + "-5")) <= PATH_LIMIT:
+    if unix_fits(prefix + "-5"):
         ports = dict(zip(CHANNELS, range(1, 6)))
         return {"transport": "ipc", "ip": prefix, **{name + "_port": port for name, port in ports.items()}}
     taken = [socket.socket() for _ in CHANNELS]
@@ -69,116 +86,115 @@ def addresses(folder: str) -> dict:
     return {"transport": "tcp", "ip": "127.0.0.1", **{name + "_port": port for name, port in ports.items()}}
 
 
-def listening(connection: dict) -> bool:
-    """Whether all five channels are there to connect to."""
-    ports = [connection[name + "_port"] for name in CHANNELS]
-    if connection["transport"] == "ipc":
-        return all(os.path.exists("%s-%d" % (connection["ip"], port)) for port in ports)
-    for port in ports:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) != 0:
-                return False
-    return True
+def unix_fits(path: str) -> bool:
+    """Whether a unix socket can have this path here."""
+    return hasattr(socket, "AF_UNIX") and len(os.fsencode(path)) <= PATH_LIMIT
 
 
-def birth(pid: int) -> str:
-    """Return when a process began, in the system's own words: a number may be another process's later."""
-    asked = subprocess.run(["ps", "-o", "lstart=,stat=", "-p", str(pid)], stdout=subprocess.PIPE, check=False)
-    words = asked.stdout.decode(errors="replace").split()
-    return "" if not words or words[-1].startswith("Z") else " ".join(words[:-1])
+def private(path: str, text: str) -> None:
+    """Write a file that only its owner reads."""
+    with open(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w") as stream:
+        stream.write(text)
 
 
-class Started:
-    """A kernel that this program started."""
-
-    def __init__(self, key: str) -> None:
-        home = os.path.expanduser("~")
-        self.folder = os.path.join(home, ".awsgpu", "kernels", os.urandom(4).hex())
-        os.makedirs(self.folder, mode=0o700)
-        os.chmod(os.path.dirname(self.folder), 0o700)
-        self.connection = addresses(self.folder)
-        file, log = (os.path.join(self.folder, name) for name in ("kernel.json", "kernel.log"))
-        with open(os.open(file, os.O_CREAT | os.O_WRONLY | os.O_EXCL, 0o600), "w") as stream:
-            json.dump({**self.connection, "key": key, "signature_scheme": "hmac-sha256"}, stream)
-        python = interpreter()
-        with open(log, "wb") as said:
-            self._process = subprocess.Popen(
-                [python, "-m", "ipykernel_launcher", "-f", file],
-                cwd=home,
-                env=environment(python),
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=said,
-                start_new_session=True,
-            )
-        self.pid = self._process.pid
-        self._wait_until_it_listens(log)
-
-    def _wait_until_it_listens(self, log: str) -> None:
-        deadline = time.monotonic() + READY_WITHIN_S
-        while not listening(self.connection):
-            if self.status() is not None or time.monotonic() > deadline:
-                with open(log, errors="replace") as stream:
-                    words = stream.read().strip().splitlines() or ["it said nothing"]
-                stop(self.pid, signal.SIGKILL)
-                shutil.rmtree(self.folder, ignore_errors=True)
-                raise Refused(words[-1][:300])
-            time.sleep(0.02)
-
-    def status(self):  # noqa: ANN201 - "int | None" is not Python 3.8
-        """Return the exit status, or None while it runs."""
-        return self._process.poll()
+def start(request: dict) -> tuple:
+    """Start a relay, which starts the kernel; return their folder and the relay's process."""
+    home = os.path.expanduser("~")
+    folder = os.path.join(home, ".awsgpu", "kernels", os.urandom(4).hex())
+    os.makedirs(folder, mode=0o700)
+    os.chmod(os.path.dirname(folder), 0o700)
+    file, program = (os.path.join(folder, name) for name in ("kernel.json", "program"))
+    connection = addresses(folder)
+    argv = command(request.get("environment") or "", file)
+    private(file, json.dumps({**connection, "key": request["key"], "signature_scheme": "hmac-sha256"}))
+    os.makedirs(os.path.join(program, "guest"))
+    for name, text in request.pop("program").items():
+        private(os.path.join(program, "guest", name), text)
+    private(os.path.join(folder, "relay.json"), json.dumps({**request, "argv": argv, "unix": unix_fits(file)}))
+    with open(os.path.join(folder, "relay.log"), "wb") as said:
+        process = subprocess.Popen(
+            [argv[0], "-c", RELAY, program, folder],
+            cwd=home,
+            env=variables(argv[0]),
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=said,
+            start_new_session=True,
+        )
+    return folder, process
 
 
-class Attached:
-    """A kernel that an earlier connection started."""
+def reach(folder: str, process=None) -> socket.socket:  # noqa: ANN001 - "Popen | None" is not Python 3.8
+    """Return a connection to the relay in a folder; `Refused` if there is none."""
+    deadline = time.monotonic() + RELAY_WITHIN_S
+    while os.path.isdir(folder):
+        door = read_json(os.path.join(folder, "door.json"))
+        if door:
+            reached = socket.socket(socket.AF_UNIX if "path" in door else socket.AF_INET)
+            try:
+                reached.connect(door.get("path") or ("127.0.0.1", door["port"]))
+            except OSError:
+                reached.close()
+                raise Refused("the kernel has ended") from None
+            reached.sendall(door["secret"].encode() + b"\n")
+            return reached
+        if process is not None and process.poll() is not None:
+            with open(os.path.join(folder, "relay.log"), errors="replace") as stream:
+                words = stream.read().strip().splitlines() or ["it said nothing"]
+            shutil.rmtree(folder, ignore_errors=True)
+            raise Refused(words[-1][:300])
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.02)
+    raise Refused("the kernel has ended")
 
-    def __init__(self, kernel: dict) -> None:
-        self.pid, self.born, self.folder = kernel["pid"], kernel["born"], kernel["folder"]
-        self.connection = kernel["connection"]
 
-    def status(self):  # noqa: ANN201 - "int | None" is not Python 3.8
-        """Return -1 once it has ended (its status was its parent's to read), or None while it runs."""
-        return None if birth(self.pid) == self.born else -1
-
-
-def stop(pid: int, number: int) -> None:
-    """Signal the kernel and what it started."""
+def carry(source: int, write) -> None:  # noqa: ANN001 - takes bytes
+    """Copy what comes until it ends."""
     with contextlib.suppress(OSError):
-        os.killpg(pid, number)
-
-
-def obey(pid: int) -> None:
-    """Pass signals on until the connection ends; then this program ends, and the kernel does not."""
-    for line in sys.stdin:
-        if line.strip().isdigit():
-            stop(pid, int(line))
-    os._exit(0)
-
-
-def say(document: dict) -> None:
-    """Write one JSON line."""
-    sys.stdout.write(json.dumps(document) + "\n")
-    sys.stdout.flush()
+        while True:
+            piece = os.read(source, CHUNK)
+            if not piece:
+                return
+            write(piece)
 
 
 def main() -> int:
-    """Start or attach, report, pass signals on, report the end."""
-    request = json.loads(sys.stdin.readline())
+    """Find or start the relay, then carry bytes both ways until either end is closed."""
+    line = b""
+    while not line.endswith(b"\n"):  # unbuffered: what follows the line is the relay's
+        piece = os.read(0, 1)
+        if not piece:
+            return 1
+        line += piece
+    request = json.loads(line)
     try:
-        kernel = Attached(request["kernel"]) if "kernel" in request else Started(request["key"])
+        if "size" in request:  # the relay's program follows
+            text = b""
+            while len(text) < request["size"]:
+                piece = os.read(0, request["size"] - len(text))
+                if not piece:
+                    return 1
+                text += piece
+            request["program"] = json.loads(text)
+        relay = reach(request["folder"]) if "folder" in request else reach(*start(request))
     except (Refused, OSError) as exc:
-        say({"refused": str(exc)})
+        sys.stdout.write(json.dumps({"refused": str(exc)}) + "\n")
         return 1
-    born = birth(kernel.pid)
-    say({"kernel": {"pid": kernel.pid, "born": born, "folder": kernel.folder, "connection": kernel.connection}})
-    threading.Thread(target=obey, args=(kernel.pid,), daemon=True).start()
-    pause = POLL_S if isinstance(kernel, Started) else 1.0
-    while kernel.status() is None:
-        time.sleep(pause)
-    stop(kernel.pid, signal.SIGKILL)  # what the kernel left running in its group
-    shutil.rmtree(kernel.folder, ignore_errors=True)
-    say({"exit": kernel.status()})
+
+    def inward() -> None:
+        carry(0, relay.sendall)
+        with contextlib.suppress(OSError):
+            relay.shutdown(socket.SHUT_RDWR)
+
+    threading.Thread(target=inward, daemon=True).start()
+
+    def outward(piece: bytes) -> None:
+        left = memoryview(piece)
+        while left:
+            left = left[os.write(1, left) :]
+
+    carry(relay.fileno(), outward)
     os._exit(0)
 
 

@@ -72,6 +72,14 @@ class Dialogue:
         """Write a line to the command's input; `OSError` if the connection has ended."""
         self._channel.sendall(line.encode() + b"\n")
 
+    def send(self, data: bytes) -> None:
+        """Write bytes to the command's input; `OSError` if the connection has ended."""
+        self._channel.sendall(data)
+
+    def receive(self) -> bytes:
+        """Return what the command wrote, as it comes; nothing once it, or the connection, has ended."""
+        return self._channel.recv(256 * 1024)
+
     def lines(self) -> Iterator[str]:
         """Yield the command's lines until it, or the connection, ends."""
         with self._channel.makefile("rb", -1) as stream:

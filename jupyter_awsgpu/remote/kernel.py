@@ -1,19 +1,23 @@
 """One kernel on an instance, as a process is held: started, signalled, waited for.
 
-The connection may break; the kernel goes on, and is attached to again. What it printed meanwhile is
-lost: nothing on the instance keeps it yet.
+Beside the kernel a relay keeps what it says (`guest/kernel_relay`). The connection may break: the
+kernel goes on, this end connects again, and both sides send what the other has not acknowledged, each
+message once. A later process of this machine finds the kernel again by what `found` returns.
 """
 
 from __future__ import annotations
 
 import json
+import secrets
 import signal
 import threading
 from contextlib import suppress
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-from jupyter_awsgpu.errors import AwsGpuError, InstanceGone, KernelFailed, SshUnreachable, WrongState
+from jupyter_awsgpu.errors import AwsGpuError, KernelFailed, SshUnreachable
+from jupyter_awsgpu.remote.kernel_doors import Said
+from jupyter_awsgpu.remote.kernel_wire import Outbox, frame, frames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,11 +29,18 @@ if TYPE_CHECKING:
 AGAIN_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 """Pauses before each further attempt to reach the instance again; the last one repeats."""
 
+SIGN_OF_LIFE_S = 10.0
+"""How often the relay hears from here; after a minute of silence it takes us for away."""
+
 KILL = 9
 """SIGKILL on the instance, whatever this machine's own numbers are."""
 
 LOST = -1
-"""The exit status of a kernel whose own nobody was there to read."""
+"""The exit status of a kernel that is gone, nobody knows how."""
+
+PROGRAM = ("__init__.py", "kernel_door.py", "kernel_kept.py", "kernel_process.py", "kernel_relay.py")
+
+_Frames = "Iterator[tuple[dict[str, Any], list[bytes]]]"
 
 
 class RemoteKernel:
@@ -39,35 +50,48 @@ class RemoteKernel:
         self._name = name
         self._reach = reach
         self._doors = doors
+        self._outbox = Outbox()
+        self._epoch = secrets.token_hex(8)
+        self._last = 0
+        self._lease_s: float | None = None
         self._kernel: dict[str, Any] | None = None
         self._host: Host | None = None
         self._dialogue: Dialogue | None = None
-        self._owed: int | None = None
+        self._owed = False
         self._left = threading.Event()
         self._ended = threading.Event()
         self._said = threading.Lock()
         self.status: int | None = None
 
-    def start(self, key: str) -> None:
-        """Start the kernel with this message key and wait until it listens.
+    def start(self, key: str, *, environment: str = "", lease_s: float | None = None) -> None:
+        """Start the kernel with this message key and wait until it answers.
 
-        Raises `KernelFailed` with its last words, and the errors of the way in.
+        `environment` is the name of a kernel spec on the instance, its own Python where empty. A kernel
+        that has no work and no connection for `lease_s` ends. Raises `KernelFailed` with its last words,
+        and the errors of the way in.
         """
-        lines = self._connect({"key": key})
-        threading.Thread(target=self._mind, args=(lines,), name="kernel-minder", daemon=True).start()
+        self._lease_s = lease_s
+        self._enter(key)
+        self._doors.forget()
+        program = {name: _text(name) for name in PROGRAM}
+        request = {"key": key, "environment": environment, "lease_s": lease_s}
+        came = self._connect(request, json.dumps(program).encode())
+        self._in_background(came)
+
+    def resume(self, key: str, kernel: dict[str, Any]) -> None:
+        """Be the kernel that `found` described to an earlier process; the way to it is opened in the background."""
+        self._kernel = kernel
+        self._enter(key)
+        self._doors.anew = True
+        self._in_background(None)
 
     def signal(self, number: int) -> None:
-        """Send a signal; one that ends the kernel is kept until the instance is reached again."""
-        with self._said:
-            try:
-                if self._dialogue is None:
-                    raise ConnectionError
-                self._dialogue.say(str(number))
-            except OSError:
-                if number in (signal.SIGTERM, KILL):
-                    self._owed = number
+        """Send a signal; it is kept until the instance is reached."""
+        self._outbox.put({"signal": number})
+        if number in (signal.SIGTERM, KILL):
+            self._owed = True
         if number == KILL and self._dialogue is None:
-            self._end(-KILL)  # as far as this machine is concerned; the rest is owed
+            self.ended(-KILL)  # as far as this machine is concerned; the rest is owed
 
     def wait(self, timeout_s: float) -> int | None:
         """Return the exit status, or None while the kernel runs, for all that is known."""
@@ -75,79 +99,142 @@ class RemoteKernel:
         return self.status
 
     def leave(self) -> None:
-        """Let go of the connection. A kernel that runs goes on."""
-        if self._owed is None:
+        """Let go of the connection. A kernel that runs goes on; a signal that ends it is still delivered."""
+        if not (self._owed and not self._outbox.empty()):
             self._left.set()
-        self._drop()
+            self._drop()
 
     @property
     def host(self) -> Host | None:
         """The connection in use, if one stands."""
         return self._host
 
-    def _connect(self, request: dict[str, Any]) -> Iterator[str]:
-        host = self._reach()
-        try:
-            program = files("jupyter_awsgpu.guest").joinpath("remote_kernel.py").read_text(encoding="utf-8")
-            dialogue = host.talk(["python3", "-c", program])
-            dialogue.say(json.dumps(request))
-            lines = dialogue.lines()
-            answer = json.loads(next(lines, "{}"))
-        except (OSError, ValueError) as exc:
-            host.close()
-            raise KernelFailed(name=self._name, why=f"the connection broke ({exc})") from exc
-        if "kernel" not in answer:
-            why = answer.get("refused") or dialogue.last_words() or "it said nothing"
-            host.close()
-            raise KernelFailed(name=self._name, why=why)
-        self._kernel = answer["kernel"]
-        with self._said:
-            self._host, self._dialogue = host, dialogue
-        self._doors.lead(host, answer["kernel"]["connection"])
-        return lines
+    @property
+    def found(self) -> dict[str, Any] | None:
+        """How a later process finds the kernel again, once it runs; no secret."""
+        return self._kernel
 
-    def _mind(self, lines: Iterator[str]) -> None:
-        """Hear the kernel's end; when the connection breaks first, attach again (in a thread)."""
-        while True:
-            with suppress(OSError, ValueError):
-                for line in lines:
-                    document = json.loads(line)
-                    if "exit" in document:
-                        self._drop()
-                        self._end(document["exit"])
-                        return
-            self._drop()
-            again = self._attach()
-            if again is None:
-                self._end(LOST)
-                return
-            lines = again
+    # ── what the doors ask ──
 
-    def _attach(self) -> Iterator[str] | None:
-        attempt = 0
-        while not self._left.wait(AGAIN_S[min(attempt, len(AGAIN_S) - 1)]):
-            attempt += 1
-            try:
-                lines = self._connect({"kernel": self._kernel})
-            except (SshUnreachable, KernelFailed):
-                continue
-            except (InstanceGone, WrongState):
-                return None
-            except AwsGpuError:  # a wrong host key, a key that is gone: trying again would not mend it
-                return None
-            if self._owed is not None:
-                self.signal(self._owed)
-            return lines
-        return None
+    def hand_over(self, channel: str, parts: list[bytes]) -> None:
+        """Have a message reach the kernel, once, whenever there is a way."""
+        self._outbox.put({"c": channel}, parts)
 
-    def _end(self, status: int) -> None:
+    def handed_on(self, numbers: list[int]) -> None:
+        """Let the relay forget what has been given to its clients."""
+        self._outbox.say({"ack": numbers})
+
+    def recall(self, question: str, here: list[str]) -> None:
+        """Ask what was said to pages other than these sessions'."""
+        self._outbox.say({"recall": question, "here": here})
+
+    def ended(self, status: int) -> None:
+        """Take note of the kernel's end."""
         if self.status is None:
             self.status = status
             self._ended.set()
+
+    # ── the way ──
+
+    def _enter(self, key: str) -> None:
+        self._doors.key = key.encode()
+        self._doors.kernel = self
+
+    def _in_background(self, came: Iterator[tuple[dict[str, Any], list[bytes]]] | None) -> None:
+        threading.Thread(target=self._mind, args=(came,), name="kernel-minder", daemon=True).start()
+
+    def _connect(self, request: dict[str, Any], program: bytes = b"") -> Iterator[tuple[dict[str, Any], list[bytes]]]:
+        """Open a way to the kernel's relay; return what comes over it from now on."""
+        host = self._reach()
+        try:
+            dialogue = host.talk(["python3", "-c", _text("remote_kernel.py")])
+            dialogue.send(frame({**request, "size": len(program)} if program else request) + program)
+            hello = {"epoch": self._epoch, "last": self._last}
+            dialogue.send(frame({"hello": hello}))
+            came = frames(dialogue.receive)
+            answer, _ = next(came, ({}, []))
+        except (OSError, ValueError) as exc:
+            host.close()
+            raise KernelFailed(name=self._name, why=f"the connection broke ({exc})") from exc
+        if "hello" not in answer:
+            why = answer.get("refused") or dialogue.last_words() or "it said nothing"
+            host.close()
+            raise _Refused(name=self._name, why=why) if "refused" in answer else KernelFailed(name=self._name, why=why)
+        self._greeted(host, dialogue, answer["hello"])
+        return came
+
+    def _greeted(self, host: Host, dialogue: Dialogue, hello: dict[str, Any]) -> None:
+        self._kernel = hello["kernel"]
+        self._outbox.again(hello["got"])
+        with self._said:
+            self._host, self._dialogue = host, dialogue
+        self._doors.attached(hello["info"], hello["running"])
+        threading.Thread(target=self._send, args=(dialogue,), name="kernel-sender", daemon=True).start()
+
+    def _send(self, dialogue: Dialogue) -> None:
+        """Send what is put into the outbox while this is the way (in a thread)."""
+        while self._dialogue is dialogue:
+            data = self._outbox.take(SIGN_OF_LIFE_S)
+            try:
+                dialogue.send(data or frame({"alive": 1}))
+            except OSError:
+                return
+
+    def _mind(self, came: Iterator[tuple[dict[str, Any], list[bytes]]] | None) -> None:
+        """Hear the kernel until its end; when the connection breaks first, attach again (in a thread)."""
+        while True:
+            if came is not None:
+                with suppress(OSError, ValueError):
+                    for about, parts in came:
+                        self._take(about, parts)
+                self._drop()
+            if self._ended.is_set() and not self._owed:
+                return
+            came = self._attach()
+            if came is None:
+                self.ended(LOST)
+                return
+
+    def _take(self, about: dict[str, Any], parts: list[bytes]) -> None:
+        if "got" in about:
+            self._outbox.acknowledged(about["got"])
+            if self._ended.is_set() and self._owed and self._outbox.empty():
+                self._left.set()
+        elif "again" in about:
+            self._doors.recalled(about["again"], about["cell"], parts)
+        elif "recalled" in about:
+            self._doors.recalled(about["recalled"], None, [])
+        elif about.get("n", 0) > self._last:
+            self._last = about["n"]
+            exit_ = "exit" in about
+            said = [str(about["exit"]).encode()] if exit_ else parts
+            self._doors.deliver(Said(self._last, "exit" if exit_ else about["c"], said, bool(about.get("late"))))
+
+    def _attach(self) -> Iterator[tuple[dict[str, Any], list[bytes]]] | None:
+        attempt = 0
+        while not self._left.wait(AGAIN_S[min(attempt, len(AGAIN_S) - 1)] if attempt else 0.0):
+            attempt += 1
+            try:
+                return self._connect({"folder": (self._kernel or {}).get("folder", "")})
+            except _Refused:  # the relay is gone, and with it the kernel
+                return None
+            except (SshUnreachable, KernelFailed):
+                continue
+            except AwsGpuError:  # InstanceGone, WrongState; a wrong host key: trying again would not mend it
+                return None
+        return None
 
     def _drop(self) -> None:
         with self._said:
             host, self._host, self._dialogue = self._host, None, None
         if host is not None:
-            self._doors.shut()
+            self._outbox.wake()
             host.close()
+
+
+class _Refused(KernelFailed):
+    """The instance answered, and there is no such kernel or it did not start."""
+
+
+def _text(name: str) -> str:
+    return files("jupyter_awsgpu.guest").joinpath(name).read_text(encoding="utf-8")

@@ -1,170 +1,343 @@
-"""Five local sockets that lead to a kernel's five on the instance, over whatever connection stands.
+"""A remote kernel's five channels on this machine: whoever connects here talks to the kernel.
 
-Jupyter's messages travel over ZeroMQ, whose clients connect again by themselves: a connection that
-breaks closes what it carried, and the sockets here stay. Private unix sockets where there are any,
-loopback ports on Windows; each message is signed with the kernel's key on either.
+What is said is handed on as it is, and so is what the kernel says. Three things are answered here, so
+that an outage looks like a quiet kernel and not like a dead one: the heartbeat, what kind of kernel it
+is, and a page's question for what it missed. Private unix sockets where there can be any, loopback
+ports elsewhere; each message is signed with the kernel's key on either.
 """
 
 from __future__ import annotations
 
-import os
+import queue
 import shutil
 import socket
 import tempfile
 import threading
 import time
+from collections import deque
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+from jupyter_awsgpu.remote import kernel_messages as messages
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
 
-    from jupyter_awsgpu.host import Host
-    from jupyter_awsgpu.host.streams import Stream
+    import zmq
 
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
-WAIT_S = 20.0
-"""How long a local connection waits for the way to the instance; then it is closed, and the client comes again."""
 
-LISTENER_WITHIN_S = 1.0
-"""How long cells wait, on a new way, for whoever shows their output to be connected first."""
+SETTLED_S = 0.25
+"""How long after a page's first word its subscription to the output is sure to stand."""
 
-SUBSCRIBED_S = 0.2
-"""How long after the output's stream opened its subscription has reached the kernel, round trips apart."""
+LATE_BYTES_PER_S, LATE_MESSAGES_PER_S = 600_000, 500
+"""How fast missed output is handed on: Jupyter's server drops what is beyond 1 MB or 1,000 messages a second."""
 
-_CHUNK = 256 * 1024
+RECALL = "awsgpu_recall"
+"""The request of a page that was opened anew for what its cells said while no page was there."""
+
+
+class Said(NamedTuple):
+    """A message of the kernel's with its number; `late` if it was kept while the connection was away."""
+
+    number: int
+    channel: str
+    parts: list[bytes]
+    late: bool
+
+
+class Kernel(Protocol):
+    """Who carries messages to and from the kernel; called in the doors' own thread."""
+
+    def hand_over(self, channel: str, parts: list[bytes]) -> None:
+        """Have a message reach the kernel."""
+
+    def handed_on(self, numbers: list[int]) -> None:
+        """Take note that these messages have been given to their clients."""
+
+    def recall(self, question: str, here: list[str]) -> None:
+        """Ask what was said to pages other than these sessions'."""
+
+    def ended(self, status: int) -> None:
+        """Take note that the kernel ended, and that all it said has been handed on."""
 
 
 class Doors:
-    """The local ends. `connection` is their part of a Jupyter connection file."""
+    """The local ends. `connection` is their part of a Jupyter connection file.
 
-    def __init__(self) -> None:
+    `unix` chooses the kind of socket; by default private unix sockets where this system can have them.
+    """
+
+    def __init__(self, *, unix: bool = True) -> None:
+        import zmq
+
+        self.key = b""
+        self.info: dict[str, Any] | None = None
+        self.running: dict[str, Any] | None = None
+        self.kernel: Kernel | None = None
+        self.anew = False
+        """Whether pages may be waiting here that an earlier process of this machine talked to."""
+        self._context = zmq.Context()
         self._folder = Path(tempfile.mkdtemp(prefix="awsgpu-"))  # only its owner may enter
-        self._listeners = {name: self._listen(number) for number, name in enumerate(CHANNELS, start=1)}
-        self.connection = self._addresses()
-        self.show()
-        self._way = threading.Condition()
-        self._host: Host | None = None
-        self._there: Mapping[str, Any] = {}
-        self._streams: set[socket.socket] = set()
-        self._closed = False
-        self._cells_from = 0.0
-        for name, listener in self._listeners.items():
-            threading.Thread(target=self._accept, args=(name, listener), name=f"kernel-{name}", daemon=True).start()
+        self._sockets, self.connection = self._bind(unix)
+        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._bell, self._rope = socket.socketpair()
+        self._rope.setblocking(False)
+        self._bell.setblocking(False)
+        self._thread = threading.Thread(target=self._serve, name="kernel-doors", daemon=True)
+        self._queue: deque[Said] = deque()
+        self._held: dict[str, list[Said]] = {}
+        self._here: dict[str, float] = {}
+        self._asked: dict[tuple[str, bytes], list[bytes]] = {}
+        self._done: list[int] = []
+        self._recalls: dict[str, tuple[str, list[bytes], list[dict[str, Any]]]] = {}
+        self._allowance = (time.monotonic(), float(LATE_BYTES_PER_S), float(LATE_MESSAGES_PER_S))
+        self._thread.start()
+
+    # ── sockets ──
+
+    def _bind(self, unix: bool) -> tuple[dict[str, zmq.Socket[bytes]], dict[str, Any]]:
+        import zmq
+
+        if unix and zmq.has("ipc"):
+            with suppress(OSError, zmq.ZMQError):  # a path too long, no symbolic links, no such sockets: ports then
+                sockets = {}
+                for number, name in enumerate(CHANNELS, start=1):
+                    sockets[name] = self._socket(name)
+                    sockets[name].bind(f"ipc://{self._folder}/{number}")
+                    (self._folder / f"s-{number}").symlink_to(f"{number}")
+                numbers = {f"{name}_port": number for number, name in enumerate(CHANNELS, start=1)}
+                return sockets, {"transport": "ipc", "ip": f"{self._folder}/s", **numbers}
+        sockets = {name: self._socket(name) for name in CHANNELS}
+        ports = {f"{name}_port": one.bind_to_random_port("tcp://127.0.0.1") for name, one in sockets.items()}
+        return sockets, {"transport": "tcp", "ip": "127.0.0.1", **ports}
+
+    def _socket(self, name: str) -> zmq.Socket[bytes]:
+        import zmq
+
+        one: zmq.Socket[bytes] = self._context.socket(zmq.XPUB if name == "iopub" else zmq.ROUTER)
+        one.set_hwm(0)  # nothing is dropped here
+        one.linger = 500
+        if name != "iopub":
+            one.router_handover = True  # a page that connects again has the name it had
+        return one
 
     def show(self) -> None:
         """Have the sockets where `connection` says: Jupyter removes those names whenever a kernel ends."""
-        if os.name == "nt":
-            return
-        for number in range(1, len(CHANNELS) + 1):
-            with suppress(FileExistsError):
-                (self._folder / f"s-{number}").symlink_to(f"{number}")
-
-    def lead(self, host: Host, there: Mapping[str, Any]) -> None:
-        """Carry connections to the kernel that listens as `there` says, from now on."""
-        self.shut()
-        with self._way:
-            self._host, self._there = host, there
-            self._cells_from = time.monotonic() + LISTENER_WITHIN_S
-            self._way.notify_all()
-
-    def shut(self) -> None:
-        """Lead nowhere: what was carried is closed, what comes waits."""
-        with self._way:
-            self._host = None
-            carried, self._streams = self._streams, set()
-        for one in carried:
-            with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)
+        if self.connection["transport"] == "ipc":
+            for number in range(1, len(CHANNELS) + 1):
+                with suppress(FileExistsError):
+                    (self._folder / f"s-{number}").symlink_to(f"{number}")
 
     def close(self) -> None:
         """Close for good, and take the sockets away."""
-        self._closed = True
-        self.shut()
-        with self._way:
-            self._way.notify_all()
-        for one in self._listeners.values():
-            with suppress(OSError):
-                one.shutdown(socket.SHUT_RDWR)  # wakes the thread that accepts, on Linux
-            one.close()
+        self._work.put(None)
+        self._ring()
+        self._thread.join(10)
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _listen(self, number: int) -> socket.socket:
-        if os.name == "nt":
-            listener = socket.socket(socket.AF_INET)
-            listener.bind(("127.0.0.1", 0))
-        else:
-            listener = socket.socket(socket.AF_UNIX)
-            listener.bind(f"{self._folder}/{number}")
-        listener.listen(64)
-        return listener
+    # ── called from any thread ──
 
-    def _addresses(self) -> dict[str, Any]:
-        if os.name == "nt":
-            ports = {f"{name}_port": one.getsockname()[1] for name, one in self._listeners.items()}
-            return {"transport": "tcp", "ip": "127.0.0.1", **ports}
-        ports = {f"{name}_port": number for number, name in enumerate(CHANNELS, start=1)}
-        return {"transport": "ipc", "ip": f"{self._folder}/s", **ports}
+    def deliver(self, said: Said) -> None:
+        """Hand on a message of the kernel's, in its turn."""
+        self._do(lambda: self._queue.append(said))
 
-    def _accept(self, name: str, listener: socket.socket) -> None:
-        while not self._closed:
-            try:
-                local, _ = listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._carry, args=(name, local), name=f"kernel-{name}-in", daemon=True).start()
+    def attached(self, info: dict[str, Any], running: dict[str, Any] | None) -> None:
+        """Have the kernel there: what it is, and the header of the request that it is at."""
+        self._do(lambda: self._attached(info, running))
 
-    def _carry(self, name: str, local: socket.socket) -> None:
-        with local:
-            stream = self._open(name, local)
-            if stream is None:
-                return
-            back = threading.Thread(target=_copy_back, args=(stream, local), name=f"kernel-{name}-out", daemon=True)
-            back.start()
-            try:
-                with suppress(OSError, EOFError):
-                    while piece := local.recv(_CHUNK):
-                        stream.sendall(piece)
-            finally:
-                stream.close()
-                back.join()
-                with self._way:
-                    self._streams.discard(local)
+    def forget(self) -> None:
+        """Have no kernel there; another will come."""
+        self._do(self._forget)
 
-    def _open(self, name: str, local: socket.socket) -> Stream | None:
-        host, there = self._wait_for_way(name)
-        if host is None:
-            return None
-        port = there[f"{name}_port"]
-        try:
-            stream = host.open_stream(f"{there['ip']}-{port}" if there["transport"] == "ipc" else port)
-        except OSError:  # the kernel is not there yet, or the connection broke just now
-            return None
-        with self._way:
-            if self._host is not host:
-                stream.close()
-                return None
-            self._streams.add(local)
-            if name == "iopub":
-                round_trip_s = min(host.liveness.round_trip_s, LISTENER_WITHIN_S)
-                self._cells_from = min(self._cells_from, time.monotonic() + SUBSCRIBED_S + 2 * round_trip_s)
-        return stream
+    def settle(self, timeout_s: float) -> None:
+        """Wait until what has come is with its clients."""
+        settled = threading.Event()
+        self._do(lambda: self._do(settled.set))  # in the turn after the one that hands on
+        settled.wait(timeout_s)
 
-    def _wait_for_way(self, name: str) -> tuple[Host | None, Mapping[str, Any]]:
-        """Return the way, or None if there is none in time. Cells follow their listeners: what nobody hears is lost."""
-        deadline = time.monotonic() + WAIT_S
-        with self._way:
-            while not self._closed and time.monotonic() < deadline:
-                if self._host is not None and (name != "shell" or time.monotonic() >= self._cells_from):
-                    return self._host, self._there
-                self._way.wait(0.1)
-        return None, {}
+    def recalled(self, question: str, cell: str | None, parts: list[bytes]) -> None:
+        """One message of the answer to a page's question, or (`cell` is None) its end."""
+        self._do(lambda: self._recalled(question, cell, parts))
 
+    def _do(self, work: Callable[[], None]) -> None:
+        self._work.put(work)
+        self._ring()
 
-def _copy_back(stream: Stream, local: socket.socket) -> None:
-    with suppress(OSError, EOFError):
-        while piece := stream.recv(_CHUNK):
-            local.sendall(piece)
-    with suppress(OSError):
-        local.shutdown(socket.SHUT_RDWR)
+    def _ring(self) -> None:
+        with suppress(OSError):  # it has rung, and nobody has listened yet; or it is closed
+            self._rope.send(b".")
+
+    # ── the doors' own thread ──
+
+    def _serve(self) -> None:
+        import zmq
+
+        poller = zmq.Poller()
+        for one in self._sockets.values():
+            poller.register(one, zmq.POLLIN)
+        poller.register(self._bell.fileno(), zmq.POLLIN)
+        wait_ms: int | None = None
+        open_ = True
+        while open_:
+            ready = dict(poller.poll(wait_ms))
+            if self._bell.fileno() in ready:
+                with suppress(OSError):
+                    self._bell.recv(4096)
+            for name, one in self._sockets.items():
+                if one in ready:
+                    self._receive(name, one)
+            open_ = self._work_off()
+            wait_ms = self._hand_on()
+        self._bell.close()
+        self._rope.close()
+        self._context.destroy(linger=500)
+
+    def _work_off(self) -> bool:
+        with suppress(queue.Empty):
+            while True:
+                work = self._work.get_nowait()
+                if work is None:
+                    return False
+                work()
+        return True
+
+    def _receive(self, name: str, one: zmq.Socket[bytes]) -> None:
+        import zmq
+
+        with suppress(zmq.Again):
+            while True:
+                parts = one.recv_multipart(zmq.NOBLOCK)
+                if name == "hb":
+                    one.send_multipart(parts)
+                elif name != "iopub" and messages.genuine(self.key, parts):  # iopub only tells who listens
+                    self._hear(name, parts)
+
+    def _hear(self, name: str, parts: list[bytes]) -> None:
+        header = messages.header_of(parts)
+        session = str(header.get("session", ""))
+        if parts[0] == session.encode():  # a client's own socket, not one of its server's for a question
+            self._here.setdefault(session, time.monotonic())
+        kind = header.get("msg_type")
+        if kind == "kernel_info_request":
+            self._asked[name, parts[0]] = parts
+            self._answer()
+        elif kind == f"{RECALL}_request" and self.kernel is not None:
+            question = str(header.get("msg_id"))
+            self._recalls[question] = (name, parts, [])
+            self.kernel.recall(question, sorted(self._here))
+        elif self.kernel is not None:
+            self.kernel.hand_over(name, parts)
+
+    def _answer(self) -> None:
+        """Say what kind of kernel it is to all who asked: a busy one, or one out of reach, would not for long."""
+        if self.info is None:
+            return
+        asked, self._asked = self._asked, {}
+        for (name, identity), parts in asked.items():
+            header = messages.header_of(parts)
+            self._say_status(header, "busy")
+            self._sockets[name].send_multipart(
+                [identity, *messages.message(self.key, "kernel_info_reply", header, self.info)]
+            )
+            self._say_status(header, "busy" if self.running else "idle")
+
+    def _say_status(self, parent: dict[str, Any], state: str) -> None:
+        status = messages.message(self.key, "status", parent, {"execution_state": state})
+        self._sockets["iopub"].send_multipart([b"status", *status])
+
+    def _attached(self, info: dict[str, Any], running: dict[str, Any] | None) -> None:
+        self.info, self.running = info, running
+        if self.anew and running:
+            self._say_status(running, "busy")  # the server that asks has not heard it begin
+        self._answer()
+
+    def _forget(self) -> None:
+        self.info = self.running = None
+        self._queue.clear()
+        self._held.clear()
+
+    # ── what the kernel says ──
+
+    def _hand_on(self) -> int | None:
+        """Hand on what may be; return how many milliseconds from now there may be more, if ever by itself."""
+        wait_s = self._let_in()
+        while self._queue:
+            said = self._queue[0]
+            session = str(messages.parent_of(said.parts).get("session", ""))
+            if self.anew and session and said.channel != "exit" and not self._settled(session):
+                self._held.setdefault(session, []).append(self._queue.popleft())
+                if session in self._here:
+                    wait_s = SETTLED_S
+                continue
+            if said.channel == "exit" and self._held:
+                break  # what it said before has its turn first
+            pause_s = self._pause(said)
+            if pause_s > 0:
+                wait_s = pause_s if wait_s is None else min(wait_s, pause_s)
+                break
+            self._send(self._queue.popleft())
+        if self._done and self.kernel is not None:
+            done, self._done = self._done, []
+            self.kernel.handed_on(done)
+        return None if wait_s is None else int(wait_s * 1000) + 1
+
+    def _settled(self, session: str) -> bool:
+        came = self._here.get(session)
+        return came is not None and time.monotonic() >= came + SETTLED_S
+
+    def _let_in(self) -> float | None:
+        """Give their turn to the messages of pages that are there again."""
+        wait_s = None
+        for session in [one for one in self._held if one in self._here]:
+            if self._settled(session):
+                self._queue.extendleft(reversed(self._held.pop(session)))
+            else:
+                wait_s = SETTLED_S
+        return wait_s
+
+    def _pause(self, said: Said) -> float:
+        if not said.late or said.channel != "iopub":
+            return 0.0
+        now, (then, bytes_, count) = time.monotonic(), self._allowance
+        bytes_ = min(LATE_BYTES_PER_S, bytes_ + (now - then) * LATE_BYTES_PER_S)
+        count = min(LATE_MESSAGES_PER_S, count + (now - then) * LATE_MESSAGES_PER_S)
+        self._allowance = now, bytes_, count
+        if bytes_ < 0 or count < 1:
+            return max(-bytes_ / LATE_BYTES_PER_S, 1 / LATE_MESSAGES_PER_S)
+        self._allowance = now, bytes_ - sum(map(len, said.parts)), count - 1
+        return 0.0
+
+    def _send(self, said: Said) -> None:
+        if said.channel == "iopub":
+            self._follow(said.parts)
+        if said.channel in self._sockets:
+            self._sockets[said.channel].send_multipart(said.parts)
+        elif said.channel == "exit" and self.kernel is not None:
+            self.kernel.ended(int(said.parts[0]))
+        self._done.append(said.number)
+
+    def _follow(self, parts: list[bytes]) -> None:
+        if parts[0].endswith(b"status") or messages.header_of(parts).get("msg_type") == "status":
+            parent = messages.parent_of(parts)
+            if parent.get("msg_type") == "execute_request":
+                self.running = parent if messages.content_of(parts).get("execution_state") == "busy" else None
+
+    # ── pages opened anew ──
+
+    def _recalled(self, question: str, cell: str | None, parts: list[bytes]) -> None:
+        asked = self._recalls.get(question)
+        if asked is None:
+            return
+        name, request, found = asked
+        if cell is not None:
+            header, parent = messages.header_of(parts), messages.parent_of(parts)
+            found.append({"cell": cell, "header": header, "parent": parent, "content": messages.content_of(parts)})
+            return
+        del self._recalls[question]
+        for session in [one for one in self._held if one not in self._here]:  # the answer has them
+            self._done += [said.number for said in self._held.pop(session)]
+            self._here[session] = 0.0
+        answer = messages.message(self.key, f"{RECALL}_reply", messages.header_of(request), {"messages": found})
+        self._sockets[name].send_multipart([request[0], *answer])
