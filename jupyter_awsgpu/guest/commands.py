@@ -36,22 +36,24 @@ class Result:
 def ask(argv: list, timeout: float = 20, user: str | None = None) -> Result:
     """Run a quick command for its output; a missing program has status 127."""
     try:
-        done = subprocess.run(
+        child = subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=timeout,
             env=accounts.environment(user),
             preexec_fn=accounts.becoming(user),
             cwd="/",
-            check=False,
         )
     except FileNotFoundError:
         return Result(127, argv[0] + ": not found")
+    try:
+        output = child.communicate(timeout=timeout)[0]
     except subprocess.TimeoutExpired:
+        child.kill()  # and never waited for: a driver that hangs keeps its caller where no signal reaches
+        child.stdout.close()
         return Result(124, "%s: no answer within %g s" % (argv[0], timeout))
-    return Result(done.returncode, done.stdout.decode("utf-8", "replace"))
+    return Result(child.returncode, output.decode("utf-8", "replace"))
 
 
 def do(argv: list, timeout: float = 1800, user: str | None = None, cwd: str = "/", **env: str) -> None:

@@ -1,4 +1,4 @@
-"""What kernels, services and login shells share: PATH, LD_LIBRARY_PATH, and word of a kernel that waits."""
+"""What kernels, services and login shells share: PATH, LD_LIBRARY_PATH, and word of a kernel that works or waits."""
 
 from __future__ import annotations
 
@@ -6,43 +6,79 @@ import os
 
 from . import paths
 
-STARTUP = '''"""Say, in a file, while this kernel waits for its user: waiting is not working."""
+STARTUP = '''"""Say, in files, when this kernel executes and when it waits; show its user the machine's notices."""
 
 
-def _awsgpu_tell_when_waiting():
+def _awsgpu_tell():
     import os
+    import sys
+    import threading
+    import time
 
     folder = %r
     shell = get_ipython()
     kernel = getattr(shell, "kernel", None)
     if kernel is None or not os.path.isdir(folder):
         return
-    mark = os.path.join(folder, str(os.getpid()))
+    with open("/proc/self/stat") as stream:
+        born = stream.read().rpartition(")")[2].split()[19]
 
-    def telling(ask):
+    def mark(state, on):
+        path = os.path.join(folder, state, "%%d.%%s" %% (os.getpid(), born))
+        try:
+            if on:
+                open(path, "w").close()
+            else:
+                os.unlink(path)
+        except OSError:
+            pass
+
+    def asking(ask):
         def wrapped(*words, **named):
-            try:
-                with open(mark, "w"):
-                    pass
-            except OSError:
-                pass
+            mark("waiting", True)
             try:
                 return ask(*words, **named)
             finally:
-                try:
-                    os.unlink(mark)
-                except OSError:
-                    pass
+                mark("waiting", False)
 
         return wrapped
 
-    kernel._input_request = telling(kernel._input_request)
+    def watching(tell):
+        def wrapped(event, *words, **named):
+            if event.get("event") in ("stopped", "continued", "terminated"):
+                mark("waiting", event["event"] == "stopped")
+            return tell(event, *words, **named)
+
+        return wrapped
+
+    def hear():
+        last = None
+        while True:
+            time.sleep(2)
+            try:
+                with open(os.path.join(folder, "notice")) as stream:
+                    text = stream.read()
+            except OSError:
+                text = None
+            if text and text != last:
+                print(text, file=sys.stderr, flush=True)
+            last = text
+
+    shell.events.register("pre_execute", lambda: mark("busy", True))
+    shell.events.register("post_execute", lambda: mark("busy", False))
+    kernel._input_request = asking(kernel._input_request)
+    debugger = getattr(kernel, "debugger", None)
+    if getattr(debugger, "event_callback", None):
+        debugger.event_callback = watching(debugger.event_callback)
+    threading.Thread(target=hear, daemon=True).start()
 
 
 try:
-    _awsgpu_tell_when_waiting()
+    _awsgpu_tell()
+except (AttributeError, OSError, IndexError):
+    pass
 finally:
-    del _awsgpu_tell_when_waiting
+    del _awsgpu_tell
 '''
 
 
@@ -64,13 +100,14 @@ def libraries() -> dict:
     return {"LD_LIBRARY_PATH": folder} if os.path.isdir(folder) else {}
 
 
-def waiting_folder() -> str:
-    """Return where kernels leave a file named by their pid while they wait for input."""
-    return paths.run("waiting")
+def marks() -> str:
+    """Return where kernels say how they are: `busy/PID.START` and `waiting/PID.START`; and hear a `notice`."""
+    return paths.run("kernels")
 
 
 def tell_when_waiting() -> None:
-    """Let IPython kernels say when they wait in `input()` or a debugger (a startup file of the system's)."""
-    os.makedirs(waiting_folder(), exist_ok=True)
-    os.chmod(waiting_folder(), 0o1777)  # noqa: S103 - like /tmp: every user's kernels write there
-    paths.write_text(paths.at("/etc/ipython/startup/50-awsgpu.py"), STARTUP % waiting_folder())
+    """Let IPython kernels say when they execute, or wait in `input()` or a debugger: a startup file of the system."""
+    for state in ("busy", "waiting"):
+        os.makedirs(os.path.join(marks(), state), exist_ok=True)
+        os.chmod(os.path.join(marks(), state), 0o1777)  # noqa: S103 - like /tmp: every user's kernels write there
+    paths.write_text(paths.at("/etc/ipython/startup/50-awsgpu.py"), STARTUP % marks())

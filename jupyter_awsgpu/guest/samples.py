@@ -7,13 +7,15 @@ import os
 import re
 import time
 
-from . import accounts, commands, idle, jupyter, kernels, paths
+from . import accounts, commands, idle, jupyter, kernels, paths, processes
 
 TICKS = os.sysconf("SC_CLK_TCK")
 FIRST_PERSON = 1000
 NOBODY = 65534
 NO_LOGIN = "4294967295"
 LATE_FACTOR = 3
+HELD_MIB = 16
+"""More memory than this of a GPU's is held by somebody: a CUDA context alone takes 60 MiB and more."""
 
 
 class Look:
@@ -48,38 +50,53 @@ def take() -> Look:
     at = time.monotonic()
     boottime = time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else at
     alone = accounts.identity(accounts.name()) is None
-    counts = {}
+    every = {}
     for folder in glob.glob("/proc/[0-9]*"):
-        row = _process(folder, alone)
-        if row:
-            counts[row[0]] = row[1]
+        name, _, rest = paths.read_text(folder + "/stat").partition(" (")[2].rpartition(") ")
+        fields = rest.split()
+        if len(fields) > 19:  # noqa: PLR2004 - proc(5)
+            every[os.path.basename(folder)] = (name, fields, whose(folder, alone))
+    counts = {}
+    for pid, (name, fields, _) in every.items():
+        if _persons(every, pid):
+            io = dict(line.split(": ") for line in paths.read_text("/proc/%s/io" % pid).splitlines() if ": " in line)
+            ticks = sum(int(part) for part in fields[11:15])
+            row = [fields[1], name, ticks, int(io.get("rchar", 0)), int(io.get("wchar", 0))]
+            counts["%s.%s" % (pid, fields[19])] = row
     return Look(at, boottime - at, counts)
 
 
-def _process(folder: str, alone: bool) -> "tuple | None":
-    stat = paths.read_text(folder + "/stat")
-    name, _, rest = stat.partition(" (")[2].rpartition(") ")
-    fields = rest.split()
-    if len(fields) < 20 or not _counts(folder, alone):  # noqa: PLR2004 - proc(5)
-        return None
-    ticks = sum(int(part) for part in fields[11:15])
-    io = dict(line.split(": ") for line in paths.read_text(folder + "/io").splitlines() if ": " in line)
-    key = "%s.%s" % (os.path.basename(folder), fields[19])
-    return key, [fields[1], name, ticks, int(io.get("rchar", 0)), int(io.get("wchar", 0))]
+def _persons(every: dict, pid: str) -> bool:
+    """Whether a process is a person's: its own, or a descendant's (`sudo` in a terminal of Jupyter's).
+
+    What the guest itself asks is not, for whomever it asks; a service that it keeps has a session of its own.
+    """
+    persons = False
+    session = every[pid][1][3]
+    while pid in every:
+        _, fields, kind = every[pid]
+        if kind == "guest":
+            return persons and fields[3] != session
+        persons = persons or kind == "person"
+        pid = fields[1]
+    return persons
 
 
-def _counts(folder: str, alone: bool) -> bool:
-    """Whether a process is a person's: by its user, or by the login it came from (sudo keeps that)."""
+def whose(folder: str, alone: bool) -> str:
+    """Return "person" by its user, the login it came from, or a container; "guest" for this program; else ""."""
     if paths.program() in paths.read_text(folder + "/cmdline"):
-        return False
+        return "guest"
     if alone:
-        return True
+        root = os.environ.get(paths.MOUNT)
+        mine = not root or "%s=%s" % (paths.MOUNT, root) in paths.read_text(folder + "/environ").split("\0")
+        return "person" if mine else ""
     try:
         uid = os.stat(folder).st_uid
+        contained = os.readlink(folder + "/ns/pid") != os.readlink("/proc/1/ns/pid")
     except OSError:
-        return False
+        return ""
     login = paths.read_text(folder + "/loginuid", NO_LOGIN).strip()
-    return FIRST_PERSON <= uid < NOBODY or login not in (NO_LOGIN, "0")
+    return "person" if FIRST_PERSON <= uid < NOBODY or login not in (NO_LOGIN, "0") or contained else ""
 
 
 def rates(before: dict, after: dict, seconds: float) -> tuple:
@@ -104,36 +121,45 @@ def rates(before: dict, after: dict, seconds: float) -> tuple:
 
 
 def kernels_executing() -> list:
-    """Return the ids of kernels, of any user's Jupyter server, that execute and do not wait for their user."""
-    waiting = _waiting()
-    found = []
-    for home in sorted({accounts.home(accounts.name()), paths.at("/root"), *glob.glob(paths.at("/home/*"))}):
+    """Return the kernels of any user that execute and do not wait for their user: by Jupyter's word and by their own.
+
+    Their own word counts also where no Jupyter started them, or where theirs does not answer.
+    """
+    found = set(_saying("busy"))
+    for home in {accounts.home(accounts.name()), paths.at("/root"), *glob.glob(paths.at("/home/*"))}:
         for record in jupyter.records(home):
             listed = jupyter.ask(record, "api/kernels")
             for kernel in listed if isinstance(listed, list) else []:
-                if kernel.get("execution_state") == "busy" and kernel.get("id") not in waiting:
-                    found.append(kernel["id"])  # noqa: PERF401 - reads best as a loop
-    return found
+                if kernel.get("execution_state") == "busy":
+                    found.add(kernel.get("id"))
+    return sorted(found.difference(_saying("waiting")))
 
 
-def _waiting() -> set:
-    """Return the ids of kernels whose process says that it waits."""
-    found = set()
-    for mark in glob.glob(os.path.join(kernels.waiting_folder(), "[0-9]*")):
-        command = paths.read_text("/proc/%s/cmdline" % os.path.basename(mark))
-        found.update(re.findall(r"kernel-([\w-]+)\.json", command))
+def _saying(state: str) -> list:
+    """Return the kernels whose living process left a mark: by Jupyter's id, or by pid where it has none."""
+    found = []
+    for mark in glob.glob(os.path.join(kernels.marks(), state, "*")):
+        name = os.path.basename(mark)
+        pid, _, born = name.partition(".")
+        if pid.isdigit() and born.isdigit() and processes.started(int(pid)) == int(born):
+            known = re.search(r"kernel-([\w-]+)\.json", paths.read_text("/proc/%s/cmdline" % pid))
+            found.append(known.group(1) if known else name)
     return found
 
 
 def gpu_percent() -> float:
-    """Return the busiest GPU's use in percent, the most of three looks (0 without one)."""
-    most = 0.0
+    """Return the busiest GPU's use in percent, the most of three looks (0 without one).
+
+    Without persistence mode, the asking itself wakes a GPU and reads as use: one that holds nothing is not in use.
+    """
+    query = "--query-gpu=utilization.gpu,memory.used"
     for look in range(3):
-        done = commands.ask(["nvidia-smi", "--query-gpu=utilization.gpu", "--format=csv,noheader,nounits"], timeout=30)
+        done = commands.ask(["nvidia-smi", query, "--format=csv,noheader,nounits"], timeout=30)
         if done.status:
-            return most
-        most = max([most, *map(float, re.findall(r"^\s*(\d+)\s*$", done.output, re.MULTILINE))])
+            return 0.0
+        rows = re.findall(r"^\s*(\d+), (\d+)", done.output, re.MULTILINE)
+        most = max([float(use) for use, held in rows if int(held) > HELD_MIB], default=0.0)
         if most or look == 2:  # noqa: PLR2004 - the last look
             return most
         time.sleep(0.3)
-    return most
+    return 0.0

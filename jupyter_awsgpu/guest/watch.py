@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import glob
 import json
+import os
 import sys
 import time
 
-from . import commands, idle, ledger, paths, samples, seed, services
+from . import commands, idle, kernels, ledger, paths, samples, seed, services
 from .identity import metadata
 from .progress import Step
 
@@ -45,8 +47,10 @@ def is_spot() -> bool:
     """Whether this is a spot instance; asked once a boot."""
     record = paths.read_json(paths.run("spot.json"), {})
     if not record:
-        record = {"spot": metadata("meta-data/instance-life-cycle") == "spot"}
-        paths.write_json(paths.run("spot.json"), record)
+        life = metadata("meta-data/instance-life-cycle")
+        record = {"spot": life == "spot"}
+        if life:  # no answer is none: it is asked again
+            paths.write_json(paths.run("spot.json"), record)
     return bool(record["spot"])
 
 
@@ -65,8 +69,8 @@ def tick() -> int:
     ledger.update()
     verdict = idle.judge(sample, memory, limits(config), ledger.uptime(), kept_for())
     notice = spot_notice() or verdict.notice
-    if notice and not kept.get("notice"):
-        commands.ask(["wall", notice])
+    if _matter(notice) != _matter(kept.get("notice")):
+        tell(notice)
     paths.write_json(paths.run("watch.json"), {"look": look, "memory": list(verdict.memory), "notice": notice})
     report = {key: getattr(verdict, key) for key in ("busy_because", "idle_stop_in_s", "cap_in_s")}
     paths.write_json(
@@ -76,6 +80,27 @@ def tick() -> int:
         print("awsgpu: stopping: " + verdict.stop)  # noqa: T201 - the service's log
         commands.ask(["shutdown", "-h", "now"], timeout=60)
     return 0
+
+
+def _matter(notice: "str | None") -> str:
+    """Return what a notice is about: one whose minutes alone have changed was told already."""
+    return (notice or "").rpartition(": ")[2]
+
+
+def tell(notice: "str | None") -> None:
+    """Tell everybody here: each terminal, of SSH or Jupyter, and each kernel's output; or take the notice back."""
+    paths.write_text(os.path.join(kernels.marks(), "notice"), notice or "")
+    for terminal in glob.glob(paths.at("/dev/pts/[0-9]*")) if notice else []:
+        try:
+            handle = os.open(terminal, os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
+        except OSError:
+            continue
+        try:
+            os.write(handle, ("\r\n\a%s\r\n" % notice).encode())
+        except OSError:  # one that was halted by Ctrl-S must not halt us
+            pass
+        finally:
+            os.close(handle)
 
 
 def limits(config: dict) -> idle.Limits:

@@ -130,9 +130,8 @@ def config() -> GuestConfig:
     return GuestConfig("gpu", "l-0123456789abcdef", "ubuntu", price_per_hour=0.9, version="1.2.3")
 
 
-@pytest.fixture
-def folder_host(tmp_path: Path) -> Iterator[FolderHost]:
-    root = tmp_path / "host"
+def instance_in(root: Path) -> FolderHost:
+    """Lay out an instance in a folder."""
     for part in ("usr/local/bin", "etc/ssh", "run", "home/ubuntu", "var/lib/cloud/data", "opt/pytorch/bin"):
         (root / part).mkdir(parents=True)
     (root / "var/lib/cloud/data/instance-id").write_text("i-0123456789abcdef0\n")
@@ -151,7 +150,12 @@ def folder_host(tmp_path: Path) -> Iterator[FolderHost]:
         "HOME": str(root / "home/ubuntu"),
     }
     environment.update({key: value for key, value in os.environ.items() if key.startswith(("AWSGPU_TESTS", "PIP_"))})
-    host = FolderHost(root, environment=environment)
+    return FolderHost(root, environment=environment)
+
+
+@pytest.fixture
+def folder_host(tmp_path: Path) -> Iterator[FolderHost]:
+    host = instance_in(tmp_path / "host")
     yield host
     host.end()
 
