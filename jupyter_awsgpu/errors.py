@@ -5,6 +5,7 @@ The tree:
     AwsGpuError
     ├── UsageError            the command line is off; nothing was created      (exit status 2)
     │   ├── BadValue · BadName · UnknownType · UnknownRegion · UnknownZone · NothingSelected
+    │   ├── CannotTravel · TooMuchToTravel
     │   └── NeedsYes          money or data is at stake, and nobody said --yes
     ├── CredentialsError      AWS does not know who is asking
     │   └── NoCredentials · CredentialsExpired · CredentialsRefused · ProfileMissing
@@ -17,15 +18,16 @@ The tree:
     │       ResizeUnfit · DiskChangedLately · GuardUnfit
     ├── CapacityError         the wish fits, and AWS has none to give
     │   └── QuotaTooLow · NoCapacity · SpotQuotaTooLow · SpotPriceTooLow
-    │       NoCapacityToStart · NoCapacityAtData
+    │       NoCapacityAnywhere · NoCapacityToStart · NoCapacityAtData
     ├── InstanceError         about an instance that is, was, or is another's
     │   └── NoSuchInstance · NameAmbiguous · OtherWishes · OtherOwner · WrongState · InstanceGone
     │       ImageUnproven · DataInUse · ResizeHalfDone
     ├── HostError             the way to the instance
     │   └── SshUnreachable · SshRefused · HostKeyWrong · HostKeyUnknown · HostKeyNotShown
     │       KeyMissing · KeyTooOpen · RemoteCommandFailed
-    ├── TunnelError           PortTaken · TunnelLost
+    ├── TunnelError           PortTaken · ForwardTaken · TunnelLost
     ├── GuestError            ProvisioningFailed · JupyterDown · KernelFailed
+    │   └── CellFailed · CellLost · ModuleMissing · ModuleIsAFile · CannotComeBack
     ├── AwsError              AWS or the way to it failed: AwsUnreachable · AwsFailing · AwsThrottled
     │                         AwsRefused
     ├── LocalError            this machine: BundleUnreadable · StateUnreadable · Busy · ExtraMissing · DetachedFailed
@@ -74,6 +76,8 @@ class AwsGpuError(Exception):
     exit_status: ClassVar[int] = 1
     cause: ClassVar[str] = "{message}"
     remedy_template: ClassVar[str] = "awsgpu doctor"
+    speaks_for: ClassVar[tuple[str, ...]] = ()
+    """Wishes that a remedy which launches replaces or drops; the line's others go into `{options}`."""
 
     def __init__(self, message: str | None = None, **facts: object) -> None:
         """Keep the facts; a positional `message` is for templates that only quote one."""
@@ -102,7 +106,7 @@ class AwsGpuError(Exception):
     @property
     def remedy(self) -> str:
         """One command that helps, as typed in a terminal."""
-        return " ".join(_fill(self.remedy_template, self.facts).split())
+        return " ".join(_fill(self.remedy_template, {"options": "", **self.facts}).split())
 
     def __str__(self) -> str:
         """Return the sentence."""
@@ -175,11 +179,18 @@ class UnknownRegion(UsageError):
 
 
 class UnknownZone(UsageError):
-    """A zone that the region does not have. Facts: zone, region, zones."""
+    """A zone that the region does not have. Facts: zone, region, zones, elsewhere, instance_type, instead."""
 
     code = "unknown-zone"
-    cause = "{zone} is not a zone of {region}; its zones are {zones}."
-    remedy_template = "awsgpu launch --help"
+    cause = "{zone} is not a zone of {region}{elsewhere}; its zones are {zones}."
+    remedy_template = "awsgpu launch {instance_type}{options} {instead}"
+    speaks_for = ("zone",)
+
+    def __init__(self, message: str | None = None, **facts: object) -> None:
+        """`elsewhere` is a clause, or nothing; `instead` the option that names a zone there is."""
+        facts.setdefault("elsewhere", "")
+        facts.setdefault("instead", "")
+        super().__init__(message, **facts)
 
 
 class NothingSelected(UsageError):
@@ -196,6 +207,22 @@ class NeedsYes(UsageError):
     code = "needs-yes"
     cause = "{what}"
     remedy_template = "{command} --yes"
+
+
+class CannotTravel(UsageError):
+    """Values that a cell reads and that mean nothing on another machine. Facts: what, name."""
+
+    code = "cannot-travel"
+    cause = "The cell did not run: {what} cannot travel to {name}."
+    remedy_template = "awsgpu cell --help"
+
+
+class TooMuchToTravel(UsageError):
+    """A cell reads more than travels unasked. Facts: size, what, limit, name, enough."""
+
+    code = "too-much-to-travel"
+    cause = "The cell did not run: it reads {size} that {name} does not have ({what}); {limit} travel unasked."
+    remedy_template = "awsgpu cell --limit {enough}"
 
 
 # ── credentials ──────────────────────────────────────────────────────────────────────────────
@@ -279,14 +306,15 @@ class AccountError(AwsGpuError):
 
 
 class FreePlan(AccountError):
-    """A Free-plan account can launch free-tier types only. Facts: instance_type."""
+    """A Free-plan account can launch free-tier types only, and no GPU is one. Facts: instance_type."""
 
     code = "free-plan"
     cause = (
         "Your account is on the AWS Free plan, which cannot launch {instance_type}; "
-        "upgrade to the paid plan in the Billing console, or try t2.micro."
+        "upgrade to the paid plan in the Billing console, or try t3.micro."
     )
-    remedy_template = "awsgpu launch t2.micro"
+    remedy_template = "awsgpu launch t3.micro{options}"
+    speaks_for = ("image", "cuda", "zone", "spot", "max_price")
 
 
 class AccountNotReady(AccountError):
@@ -319,7 +347,8 @@ class TypeNotOffered(ChoiceError):
 
     code = "type-not-offered"
     cause = "{instance_type} is not offered in {region}{why}."
-    remedy_template = "awsgpu launch {successor}"
+    remedy_template = "awsgpu launch {successor}{options}"
+    speaks_for = ("zone",)
 
     def __init__(self, message: str | None = None, **facts: object) -> None:
         """Leave out what is not known."""
@@ -332,7 +361,8 @@ class ZoneNotOffered(ChoiceError):
 
     code = "zone-not-offered"
     cause = "{instance_type} is not offered in {zone}; it is in {zones}."
-    remedy_template = "awsgpu launch {instance_type}"
+    remedy_template = "awsgpu launch {instance_type}{options}"
+    speaks_for = ("zone",)
 
 
 class ImageNotFound(ChoiceError):
@@ -348,7 +378,8 @@ class ImageUnsuitable(ChoiceError):
 
     code = "image-unsuitable"
     cause = "The image {image} does not suit {instance_type}: {why}."
-    remedy_template = "awsgpu launch {instance_type} --image {better}"
+    remedy_template = "awsgpu launch {instance_type}{options} --image {better}"
+    speaks_for = ("image",)
 
     def __init__(self, message: str | None = None, **facts: object) -> None:
         """Suggest plain Ubuntu where nothing better is known."""
@@ -361,7 +392,8 @@ class DiskTooSmall(ChoiceError):
 
     code = "disk-too-small"
     cause = "A disk of {disk_gb} GB is smaller than the image {image}, which needs {needed_gb} GB."
-    remedy_template = "awsgpu launch {instance_type} --disk {needed_gb}"
+    remedy_template = "awsgpu launch {instance_type}{options} --disk {needed_gb}"
+    speaks_for = ("disk_gb",)
 
 
 class DriverUnfit(ChoiceError):
@@ -369,7 +401,8 @@ class DriverUnfit(ChoiceError):
 
     code = "driver-unfit"
     cause = "{why}"
-    remedy_template = "awsgpu launch {instance_type}{instead}"
+    remedy_template = "awsgpu launch {instance_type}{options}{instead}"
+    speaks_for = ("cuda",)
 
     def __init__(self, message: str | None = None, **facts: object) -> None:
         """`instead` is a further option (with a leading space) or nothing."""
@@ -386,11 +419,12 @@ class NoDefaultVpc(ChoiceError):
 
 
 class NoSubnet(ChoiceError):
-    """The subnet does not exist, or has no address left. Facts: subnet, why."""
+    """The subnet does not exist, or has no address left. Facts: subnet, why, instance_type."""
 
     code = "no-subnet"
     cause = "The subnet {subnet} cannot be used: {why}."
-    remedy_template = "awsgpu launch --help"
+    remedy_template = "awsgpu launch {instance_type}{options}"
+    speaks_for = ("subnet", "security_group")
 
 
 class KeyPairTaken(ChoiceError):
@@ -402,11 +436,12 @@ class KeyPairTaken(ChoiceError):
 
 
 class GroupMissing(ChoiceError):
-    """The security group named does not exist there. Facts: group, region."""
+    """The security group named does not exist there. Facts: group, region, instance_type."""
 
     code = "group-missing"
     cause = "There is no security group {group} in {region}."
-    remedy_template = "awsgpu launch --help"
+    remedy_template = "awsgpu launch {instance_type}{options}"
+    speaks_for = ("security_group",)
 
 
 class PlanRefused(ChoiceError):
@@ -479,7 +514,8 @@ class SpotPriceTooLow(CapacityError):
 
     code = "spot-price-too-low"
     cause = "{instance_type} costs more than your --max-price {max_price} on the spot market now."
-    remedy_template = "awsgpu launch {instance_type} --spot prefer"
+    remedy_template = "awsgpu launch {instance_type}{options} --spot=prefer"
+    speaks_for = ("spot",)
 
 
 class NoCapacity(CapacityError):
@@ -487,7 +523,15 @@ class NoCapacity(CapacityError):
 
     code = "no-capacity"
     cause = "AWS has no {instance_type} free at the moment; tried: {tried}."
-    remedy_template = "awsgpu launch {instance_type} --any-region"
+    remedy_template = "awsgpu launch {instance_type}{options} --any-region"
+    speaks_for = ("any_region",)
+
+
+class NoCapacityAnywhere(NoCapacity):
+    """No region that offers the type has it free, or lets this account have it. Facts: instance_type, tried."""
+
+    cause = "AWS has no {instance_type} for you at the moment; tried: {tried}. Try again later, or choose another type."
+    remedy_template = "awsgpu types"
 
 
 class NoCapacityToStart(NoCapacity):
@@ -702,6 +746,14 @@ class PortTaken(TunnelError):
     remedy_template = "awsgpu connect {name} --port 9889"
 
 
+class ForwardTaken(TunnelError):
+    """A further local port that was asked for is taken. Facts: port, free, remote, name."""
+
+    code = "forward-taken"
+    cause = "Local port {port}, asked for with --forward, is taken by another program."
+    remedy_template = "awsgpu connect {name} --forward {free}:{remote}"
+
+
 class TunnelLost(TunnelError):
     """The tunnel did not come up, or gave up. Facts: name, why."""
 
@@ -741,6 +793,48 @@ class KernelFailed(GuestError):
     code = "kernel-failed"
     cause = "No kernel started on {name}: {why}"
     remedy_template = "awsgpu provision {name}"
+
+
+class CellFailed(GuestError):
+    """A cell raised an exception on the instance. Facts: name, ename, evalue."""
+
+    code = "cell-failed"
+    cause = "{ename} on {name}: {evalue}"
+    remedy_template = ""
+
+
+class CellLost(GuestError):
+    """The kernel of a notebook's cells has gone, or its answer has. Facts: name, why."""
+
+    code = "cell-lost"
+    cause = "The cell's answer from {name} is lost: {why}. The next %%awsgpu cell goes on, or begins anew."
+    remedy_template = "awsgpu status"
+
+
+class ModuleMissing(GuestError):
+    """A cell needs a module that the instance has not. Facts: name, module, python, package."""
+
+    code = "module-missing"
+    cause = "The cell did not run: {name} has no module {module}."
+    remedy_template = "awsgpu ssh {name} -- {python} -m pip install {package}"
+
+
+class ModuleIsAFile(ModuleMissing):
+    """A cell needs a module that is a file beside the notebook. Facts: name, module, path."""
+
+    cause = "The cell did not run: {module} is a file of yours, and {name} does not have it."
+    remedy_template = "awsgpu push {path} --name {name}"
+
+
+class CannotComeBack(GuestError):
+    """Results that no safe format carries. Facts: what, name."""
+
+    code = "cannot-come-back"
+    cause = (
+        "{what} cannot come back from {name} as plain data. A pickle would carry it, and reading one runs what the "
+        "instance wrote, on this machine: say --unpickle if you trust it."
+    )
+    remedy_template = "awsgpu cell --unpickle"
 
 
 # ── AWS and the way to it ────────────────────────────────────────────────────────────────────

@@ -4,7 +4,7 @@
 and `errors` this room imports nothing of ours.
 """
 
-from jupyter_awsgpu.cloud.cloud import Cloud
+from jupyter_awsgpu.cloud.cloud import NO_KEY_PAIR, Cloud
 from jupyter_awsgpu.cloud.clouds import Clouds
 
-__all__ = ["Cloud", "Clouds"]
+__all__ = ["NO_KEY_PAIR", "Cloud", "Clouds"]

@@ -21,7 +21,7 @@ from jupyter_awsgpu.cloud import (
     types,
 )
 from jupyter_awsgpu.cloud.parallel import parallel
-from jupyter_awsgpu.errors import AwsGpuError, ImageNotFound, QuotaTooLow, SpotQuotaTooLow
+from jupyter_awsgpu.errors import AwsGpuError, AwsRefused, ImageNotFound, QuotaTooLow, SpotQuotaTooLow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -44,6 +44,10 @@ if TYPE_CHECKING:
     )
 
 
+NO_KEY_PAIR = "InvalidKeyPair.NotFound"
+"""What RunInstances answers where the key pair has gone since it was last seen."""
+
+
 class Cloud:
     """One region of AWS. Made by `Clouds.here`; safe to use from several threads."""
 
@@ -55,6 +59,11 @@ class Cloud:
     def region(self) -> str:
         """The region's name."""
         return self.place.region
+
+    @property
+    def currency(self) -> str:
+        """The currency that AWS bills in here."""
+        return "CNY" if self.place.session.partition(self.region) == "aws-cn" else "USD"
 
     # ── choosing ─────────────────────────────────────────────────────────────────────────────
 
@@ -268,6 +277,10 @@ class Cloud:
             raise
         except (QuotaTooLow, SpotQuotaTooLow):
             quotas.forget(self.place)
+            raise
+        except AwsRefused as exc:
+            if exc.facts.get("aws_code") == NO_KEY_PAIR:
+                keys.forget(self.place, str(request_["KeyName"]))
             raise
 
     def require_permissions(

@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 def ensure_key_pair(place: Place, name: str, public_line: str, has: Mapping[str, str]) -> str:
     """Return the key pair's name, importing the public half if AWS does not hold it.
 
-    Raises `KeyPairTaken` where AWS holds another key under the name.
+    What AWS held is believed for a day: RunInstances itself refuses a key pair that has gone since. Raises
+    `KeyPairTaken` where AWS holds another key under the name.
     """
+    if place.known(_held(name)) == public_line.split()[1]:
+        return name
     known = place.foreseen(f"key pair/{name}", lambda: _described(place, name))
     if known is None:
         try:
@@ -32,15 +35,26 @@ def ensure_key_pair(place: Place, name: str, public_line: str, has: Mapping[str,
                 )
         except KeyPairTaken:  # another process of ours was faster, or somebody else has the name
             known = _described(place, name)
-        else:
-            return name
     if known is not None and not same_key(known, public_line):
         raise KeyPairTaken(key_name=name, region=place.region)
+    place.learn(_held(name), public_line.split()[1])
     return name
+
+
+def _held(name: str) -> str:
+    """Name the fact of which public key AWS holds under a name."""
+    return f"key pair held/{name}"
+
+
+def forget(place: Place, name: str) -> None:
+    """Take a key pair for unknown where AWS has just said that it is not there."""
+    place.learn(_held(name), None)
 
 
 def look_ahead(place: Place, name: str) -> bool:
     """Ask for the key pair before it is known to be wanted: the next `ensure_key_pair` finds the answer."""
+    if place.known(_held(name)):
+        return True
     known = _described(place, name)
     place.foresee(f"key pair/{name}", known)
     return known is not None
@@ -84,5 +98,6 @@ def _rsa_fingerprint(public_line: str) -> str | None:
 
 def delete_key_pair(place: Place, name: str) -> None:
     """Remove a key pair from AWS; one that is not there is already removed."""
+    forget(place, name)
     with refusals(region=place.region, key_name=name):
         place.ec2.delete_key_pair(KeyName=name)

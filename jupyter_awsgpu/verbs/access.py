@@ -57,46 +57,51 @@ def group_name(owner: str) -> str:
     return f"awsgpu-{short_owner(owner)}"
 
 
-def look_ahead(bench: Workbench, wishes: Wishes) -> None:
-    """Ask for key pair and group while identity is still being asked, if we know who it was last time.
+def look_ahead(bench: Workbench, wishes: Wishes) -> tuple[bool, bool]:
+    """Ask for key pair and group, as far as a launch will want ours, and say whether they are there already.
 
-    Saves a launch one round trip; read-only, and of no effect if it is somebody else this time.
+    Owner is whom AWS took us for last time: that saves a launch the round trip of asking who we are
+    first. Read-only, and of no effect if it is somebody else this time.
     """
-    owner = bench.clouds.cache.get(OWNER_FACT, DAY_S)
-    if isinstance(owner, str) and wishes.key_file is None and wishes.security_group is None:
-        bench.cloud(wishes.region).look_ahead(
-            owner=owner, key_name=key_pair_name(bench, owner), group_name=group_name(owner)
-        )
+    cloud = bench.cloud(wishes.region)
+    known = bench.clouds.cache.get(OWNER_FACT, DAY_S)
+    owner = known if isinstance(known, str) else bench.clouds.identity().owner
+    return cloud.look_ahead(owner=owner, key_name=_key_name(bench, owner, wishes), group_name=group_name(owner))
 
 
-def ensure_access(bench: Workbench, cloud: Cloud, identity: Identity, wishes: Wishes) -> Access:
-    """Find or make the key pair and the group, both at once."""
+def _key_name(bench: Workbench, owner: str, wishes: Wishes) -> str:
+    if wishes.key_file is None:
+        return key_pair_name(bench, owner)
+    line = public_line_of(bench.records.keys.require(wishes.key_file))
+    return f"awsgpu-own-{hashlib.sha256(line.encode()).hexdigest()[:12]}"
+
+
+def ensure_access(
+    bench: Workbench, cloud: Cloud, identity: Identity, wishes: Wishes, vpc_id: str | None = None
+) -> Access:
+    """Find or make the key pair and the group (in a VPC, the default one where none is named), both at once."""
+    bench.clouds.cache.put(OWNER_FACT, identity.owner)
     with parallel(2) as pool:
         key = pool.submit(_ensure_key_pair, bench, cloud, identity, wishes)
-        group = pool.submit(_ensure_group, bench, cloud, identity, wishes)
+        group = pool.submit(_ensure_group, bench, cloud, identity, wishes, vpc_id)
         return Access(key.result(), (group.result(),))
 
 
 def _ensure_key_pair(bench: Workbench, cloud: Cloud, identity: Identity, wishes: Wishes) -> str:
-    if wishes.key_file is not None:
-        line = public_line_of(bench.records.keys.require(wishes.key_file))
-        name = f"awsgpu-own-{hashlib.sha256(line.encode()).hexdigest()[:12]}"
-    else:
-        name = key_pair_name(bench, identity.owner)
-        line = bench.records.keys.public_line(name)
+    name = _key_name(bench, identity.owner, wishes)
+    own = bench.records.keys
+    line = own.public_line(name) if wishes.key_file is None else public_line_of(own.require(wishes.key_file))
     return cloud.ensure_key_pair(name, line, {"Name": name, **resource_tags(identity)})
 
 
-def _ensure_group(bench: Workbench, cloud: Cloud, identity: Identity, wishes: Wishes) -> str:
+def _ensure_group(bench: Workbench, cloud: Cloud, identity: Identity, wishes: Wishes, vpc_id: str | None) -> str:
     if wishes.security_group is not None:
         return wishes.security_group
-    bench.clouds.cache.put(OWNER_FACT, identity.owner)
     name = group_name(identity.owner)
-    vpc = cloud.vpc_of_subnet(wishes.subnet) if wishes.subnet else None
     return cloud.ensure_security_group(
         name,
         {"Name": name, **resource_tags(identity)},
-        vpc_id=vpc,
+        vpc_id=vpc_id,
         allow_from=allowed_blocks(bench),
         client_id=bench.records.client_id,
         ssh_port=22,

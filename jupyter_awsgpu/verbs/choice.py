@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from jupyter_awsgpu.cloud import catalogue
 from jupyter_awsgpu.cloud.parallel import parallel
 from jupyter_awsgpu.drivers import fit
 from jupyter_awsgpu.errors import (
@@ -25,7 +27,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Choice:
-    """What a launch will ask for. `zones` are in the order they will be tried; sizes in GB."""
+    """What a launch will ask for. `zones` are in the order they will be tried; sizes in GB.
+
+    `vpc_id` is the network it will be in, where that is known.
+    """
 
     cloud: Cloud
     wishes: Wishes
@@ -35,6 +40,7 @@ class Choice:
     disk_gb: int
     price: Price | None
     spot_price: Price | None
+    vpc_id: str | None = None
 
     @property
     def paid(self) -> Price | None:
@@ -80,8 +86,25 @@ def zones_to_try(cloud: Cloud, type_name: str, wished: str | None, offering: tup
         return (wished,)
     zones = cloud.zones()
     if wished not in zones:
-        raise UnknownZone(zone=wished, region=cloud.region, zones=", ".join(zones))
+        raise _unknown_zone(cloud, type_name, wished, offering or zones)
     raise ZoneNotOffered(instance_type=type_name, zone=wished, zones=", ".join(offering))
+
+
+def _unknown_zone(cloud: Cloud, type_name: str, wished: str, zones: tuple[str, ...]) -> UnknownZone:
+    """Name the zone that was meant: another region's, or the likest one here."""
+    elsewhere = wished.rstrip("abcdef")
+    if elsewhere != cloud.region and elsewhere in catalogue.document("regions")["regions"]:
+        where, instead = f", but of {elsewhere}", f"--region {elsewhere} --zone {wished}"
+    else:
+        where, instead = "", f"--zone {(difflib.get_close_matches(wished, zones, n=1) or zones)[0]}"
+    return UnknownZone(
+        zone=wished,
+        region=cloud.region,
+        zones=", ".join(zones),
+        elsewhere=where,
+        instance_type=type_name,
+        instead=instead,
+    )
 
 
 def disk_for(bench: Workbench, wishes: Wishes, image: Image) -> int:

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 BOOT_MINUTES = 1.0
 """From RunInstances to SSH: 26 s measured for small images (brevdev/ec2-coldboot-research, 2026), more for large."""
 
+FREE_DISK_GB = 30
+"""Of the former free tier, for an account's first twelve months (AWS Free Tier page)."""
+
 DRIVER_MINUTES = 8.0
 """Our estimate for driver, Miniforge and JupyterLab on a plain image; unconfirmed on real AWS."""
 
@@ -18,6 +21,12 @@ DRIVER_MINUTES = 8.0
 def disk_per_month(cloud: Cloud, disk_gb: int) -> float | None:
     """Return what the disk costs a month, running or stopped, in the region's currency."""
     per_gb = cloud.disk_price()
+    return None if per_gb is None else round(per_gb * disk_gb, 2)
+
+
+def image_per_month(cloud: Cloud, disk_gb: int) -> float | None:
+    """Return what the snapshot of an image of the full disk costs a month, in dollars, at most."""
+    per_gb = cloud.snapshot_price()
     return None if per_gb is None else round(per_gb * disk_gb, 2)
 
 
@@ -30,17 +39,33 @@ def minutes_to_ready(itype: InstanceType, image: Image | None) -> float | None:
     return BOOT_MINUTES + DRIVER_MINUTES
 
 
-def notes(itype: InstanceType, wishes: Wishes, price: Price | None) -> tuple[str, ...]:
-    """Return what a person should have read before launching."""
+def notes(
+    itype: InstanceType, wishes: Wishes, price: Price | None, image_month: float | None, currency: str
+) -> tuple[str, ...]:
+    """Return what a person should have read before launching; `wishes` has the disk it would get."""
     lines = [_ending(wishes, price)]
     if wishes.spot != "no":
         lines.append("A spot instance may be taken back with two minutes' notice; idle, it terminates.")
     if price is not None and price.source == "catalogue":
         lines.append(f"The price is from the catalogue of {price.as_of}, not from AWS.")
+    if price is None:
+        lines.append("The price is unknown here: neither AWS's price list nor the shipped catalogue could say it.")
     if itype.free_tier:
-        lines.append(f"{itype.name} and 30 GB of disk are free for accounts that still have the free tier.")
-    lines.append("Prices are without taxes and traffic; disk and public address are billed apart.")
+        more = f"; of {wishes.disk_gb} GB the rest costs" if (wishes.disk_gb or 0) > FREE_DISK_GB else ""
+        lines.append(
+            f"{itype.name} and {FREE_DISK_GB} GB of disk are free for accounts that still have the free tier{more}."
+        )
+    lines.append(_beside(image_month, currency))
     return tuple(lines)
+
+
+def _beside(image_month: float | None, currency: str) -> str:
+    """Say what is in the prices and what is not."""
+    apart = "disk and public address are billed apart"
+    if image_month is None:
+        return f"Prices are in {currency}, without taxes and traffic; {apart}, at prices unknown here."
+    snapshot = f"an image of the disk (awsgpu image) would cost ${image_month:.2f} a month at most"
+    return f"Prices are without taxes and traffic; {apart}; {snapshot}."
 
 
 def _ending(wishes: Wishes, price: Price | None) -> str:

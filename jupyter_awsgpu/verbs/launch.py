@@ -7,37 +7,48 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from jupyter_awsgpu._version import __version__
+from jupyter_awsgpu.cloud import NO_KEY_PAIR
 from jupyter_awsgpu.cloud.parallel import parallel
 from jupyter_awsgpu.errors import (
     AwsGpuError,
+    AwsRefused,
     ChoiceError,
     CredentialsError,
     Interrupted,
     NoCapacity,
+    NoCapacityAnywhere,
     OtherWishes,
+    PermissionDenied,
     QuotaTooLow,
+    SpotQuotaTooLow,
+    TypeNotOffered,
     UsageError,
 )
 from jupyter_awsgpu.host import generate_host_key
 from jupyter_awsgpu.model import InstanceState
 from jupyter_awsgpu.records import JournalEntry
 from jupyter_awsgpu.remote.user_data import GuestConfig, user_data
-from jupyter_awsgpu.verbs.access import ensure_access, look_ahead, resource_tags
+from jupyter_awsgpu.verbs.access import ensure_access, resource_tags
 from jupyter_awsgpu.verbs.arrival import Way, arrive
 from jupyter_awsgpu.verbs.attempts import attempt_launch, finish_unanswered, note_found
-from jupyter_awsgpu.verbs.choice import Choice, decide, require_consent, require_paid_plan
+from jupyter_awsgpu.verbs.choice import Choice, require_consent
 from jupyter_awsgpu.verbs.choosing import regions
 from jupyter_awsgpu.verbs.data import attach_data, bring, data_volumes, near_data, no_capacity, present
 from jupyter_awsgpu.verbs.environment import read_environment
 from jupyter_awsgpu.verbs.mirrors import guest_settings
+from jupyter_awsgpu.verbs.preflight import cleared, forget_permission
 from jupyter_awsgpu.verbs.rates import hourly_rate
 from jupyter_awsgpu.verbs.selection import regions_to_ask, with_tunnel
 from jupyter_awsgpu.verbs.start import wait_until_running
+from jupyter_awsgpu.verbs.wishes import options, remedies_of
 
 if TYPE_CHECKING:
-    from jupyter_awsgpu.model import Identity, Instance, Volume, Wishes
+    from jupyter_awsgpu.model import Identity, Instance, Offer, Volume, Wishes
     from jupyter_awsgpu.records import Operation
     from jupyter_awsgpu.verbs.workbench import Workbench
+
+HERE_ONLY = (NoCapacity, TypeNotOffered, QuotaTooLow, SpotQuotaTooLow)
+"""Refusals that are of one region: another may have it."""
 
 LOCK_WITHIN_S = 900.0
 """How long a second launch of the same name waits for the first, to continue what it made."""
@@ -68,7 +79,8 @@ def launch(bench: Workbench, wishes: Wishes, *, yes: bool = False, open_browser:
         if environment and environment.skipped:
             bench.hear(operation, "environment", environment.left_out)
         try:
-            return _Launch(bench, wishes, operation, way).go(yes=yes)
+            with remedies_of(wishes):
+                return _Launch(bench, wishes, operation, way).go(yes=yes)
         except KeyboardInterrupt as exc:
             raise _interrupted(bench, wishes) from exc
 
@@ -101,29 +113,27 @@ class _Launch:
         existing = known.existing or finish_unanswered(self.bench, self.wishes, self.operation)
         if existing:
             return self._continue(existing[0], known.data)
-        if isinstance(choice, AwsGpuError):
-            raise choice
-        require_consent(self.bench, choice, yes=yes)
-        require_paid_plan(self.bench, choice.instance_type)
-        choice = near_data(choice, known.data, yes=yes)
+        if not isinstance(choice, AwsGpuError):
+            require_consent(self.bench, choice, yes=yes)
+            choice = near_data(choice, known.data, yes=yes)
         instance = self._create_somewhere(known.identity, choice, known.data, yes=yes)
         return self._arrive(instance, known.data, booting=True)
 
     def _ask(self) -> tuple[_Known, Choice | AwsGpuError]:
-        with self.operation.step("account", "Asking AWS who we are and what exists") as step:
-            with parallel(6) as pool:
+        with self.operation.step("account", "Asking AWS what exists and what stands in the way") as step:
+            with parallel(4) as pool:
                 identity = pool.submit(self.bench.clouds.identity)
                 existing = pool.submit(self._named)
-                pool.submit(self.bench.clouds.account_plan)
-                pool.submit(look_ahead, self.bench, self.wishes)
-                choice = pool.submit(_decided, self.bench, self.wishes)
+                choice = pool.submit(_cleared, self.bench, self.wishes)
                 data = pool.submit(self._data)
                 known = _Known(identity.result(), ())
                 mine = tuple(one for one in existing.result() if one.owner == known.identity.owner)
                 known = replace(known, existing=mine, data=data.result())
             self.data_gb = self.wishes.data_gb or (known.data.gb if known.data else 0)
-            step.say(f"AWS account {known.identity.account}")
-            return known, choice.result()
+            answer = choice.result()
+            clear = "" if mine or isinstance(answer, AwsGpuError) else ": nothing stands in the way"
+            step.say(f"AWS account {known.identity.account}{clear}")
+            return known, answer
 
     def _data(self) -> Volume | None:
         """Return the data volume that has this name; where nobody may ask, there is none to be found."""
@@ -174,38 +184,60 @@ class _Launch:
         if wishes.image is not None and wishes.image == instance.image_id:
             differing = [text for text in differing if not text.startswith("image")]
         if differing:
-            command = f"awsgpu launch {wishes.instance_type}"
+            command = f"awsgpu launch {wishes.instance_type}{options(wishes, ('name',))}"
             raise OtherWishes(name=instance.name, difference="; ".join(differing), command=command)
 
-    def _create_somewhere(self, identity: Identity, choice: Choice, data: Volume | None, *, yes: bool) -> Instance:
-        """Create in the chosen region or, with `--any-region`, in the next cheapest that has capacity."""
+    def _create_somewhere(
+        self, identity: Identity, choice: Choice | AwsGpuError, data: Volume | None, *, yes: bool
+    ) -> Instance:
+        """Create in the chosen region or, with `--any-region`, in the next cheapest that lets this account have it."""
+        bound = not self.wishes.any_region or (data is not None and self.wishes.data_gb is not None)
+        home = self.bench.cloud(self.wishes.region).region
         try:
+            if isinstance(choice, AwsGpuError):
+                raise choice
             return self._create(identity, choice)
-        except NoCapacity as exc:
-            if not self.wishes.any_region or (data is not None and self.wishes.data_gb is not None):
+        except HERE_ONLY as exc:
+            if bound and isinstance(exc, NoCapacity) and not isinstance(choice, AwsGpuError):
                 raise no_capacity(exc, choice, data) from exc
-            refusal, tried = exc, [str(exc.facts["tried"])]
-        for region in self._other_regions(choice.cloud.region):
+            if bound:
+                raise
+            refusal, tried = exc, [str(exc.facts.get("tried", f"{home} ({exc.code})"))]
+        for region in self._other_regions(home):
             try:
-                other = decide(self.bench, replace(self.wishes, region=region, zone=None))
+                other = cleared(self.bench, replace(self.wishes, region=region, zone=None))
                 require_consent(self.bench, other, yes=yes)
                 return self._create(identity, other)
-            except (NoCapacity, ChoiceError, QuotaTooLow) as exc:
+            except (ChoiceError, *HERE_ONLY) as exc:
                 tried.append(f"{region} ({exc.facts.get('tried', exc.code)})")
-        raise NoCapacity(None, **refusal.facts | {"tried": ", ".join(tried)}) from refusal
+        raise NoCapacityAnywhere(None, **refusal.facts | {"tried": ", ".join(tried)}) from refusal
 
     def _other_regions(self, tried: str) -> list[str]:
         with self.operation.step("regions", "Looking for the next cheapest region") as step:
-            offers = regions(self.bench, self.wishes.instance_type, spot=False)
+            spot = self.wishes.spot == "yes"
+            offers = regions(self.bench, self.wishes.instance_type, spot=spot)
+            if spot:
+                offers = tuple(sorted(offers, key=_spot_costs))
             others = [one.region for one in offers if one.region != tried]
             step.say(f"Next: {', '.join(others) or 'none'}")
             return others
 
     def _create(self, identity: Identity, choice: Choice) -> Instance:
+        try:
+            return self._attempt(identity, choice)
+        except PermissionDenied:
+            forget_permission(self.bench, choice.cloud, identity.owner)
+            raise
+        except AwsRefused as exc:
+            if exc.facts.get("aws_code") != NO_KEY_PAIR:
+                raise
+        return self._attempt(identity, choice)  # it was deleted since it was last seen: now it is imported anew
+
+    def _attempt(self, identity: Identity, choice: Choice) -> Instance:
         with self.operation.step("choice", "Choosing image, zone and price") as step:
             step.say(_sentence(choice))
         with self.operation.step("access", "Key pair and security group") as step:
-            access = ensure_access(self.bench, choice.cloud, identity, self.wishes)
+            access = ensure_access(self.bench, choice.cloud, identity, self.wishes, choice.vpc_id)
             step.say(f"Key {access.key_name}; SSH from this machine's address only")
         launch_id = f"l-{secrets.token_hex(8)}"
         private, public = generate_host_key()
@@ -272,10 +304,14 @@ class _Launch:
         return replace(arrive(self.bench, instance, self.operation, way, booting=booting), data_volume=attached)
 
 
-def _decided(bench: Workbench, wishes: Wishes) -> Choice | AwsGpuError:
-    """Decide, keeping a refusal for later: an existing instance needs no choice."""
+def _spot_costs(offer: Offer) -> float:
+    return offer.spot_price.per_hour if offer.spot_price else float("inf")
+
+
+def _cleared(bench: Workbench, wishes: Wishes) -> Choice | AwsGpuError:
+    """Ask what stands in the way, keeping a refusal for later: an existing instance needs no choice."""
     try:
-        return decide(bench, wishes)
+        return cleared(bench, wishes)
     except AwsGpuError as exc:
         return exc
 

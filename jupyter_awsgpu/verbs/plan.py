@@ -8,7 +8,7 @@ permission to look) is said to be unknown and stands in nobody's way.
 from __future__ import annotations
 
 import socket
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from jupyter_awsgpu.cloud.parallel import parallel
@@ -17,12 +17,13 @@ from jupyter_awsgpu.errors import (
     AwsUnreachable,
     CredentialsError,
     OtherWishes,
-    QuotaTooLow,
-    SpotQuotaTooLow,
 )
 from jupyter_awsgpu.model import Check, Image, InstanceType, Plan, Wishes
+from jupyter_awsgpu.verbs.access import look_ahead
 from jupyter_awsgpu.verbs.choice import disk_for, highest, require_driver, require_paid_plan, zones_to_try
-from jupyter_awsgpu.verbs.estimate import disk_per_month, minutes_to_ready, notes
+from jupyter_awsgpu.verbs.estimate import disk_per_month, image_per_month, minutes_to_ready, notes
+from jupyter_awsgpu.verbs.preflight import find_network, require_permissions, require_room, zone_of_subnet
+from jupyter_awsgpu.verbs.wishes import options, remedies_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -63,7 +64,13 @@ def plan(bench: Workbench, wishes: Wishes) -> Plan:
         disk_per_month=disk_per_month(cloud, disk),
         address_per_hour=cloud.address_price(),
         minutes_to_ready=minutes_to_ready(itype, inquiry.image),
-        notes=notes(itype, wishes, highest(wishes, spot.result(), price.result())),
+        notes=notes(
+            itype,
+            replace(wishes, disk_gb=disk),
+            highest(wishes, spot.result(), price.result()),
+            image_per_month(cloud, disk),
+            cloud.currency,
+        ),
         demo=bench.demo,
     )
 
@@ -106,7 +113,8 @@ class _Inquiry:
     def _question(self, key: str, label: str, ask: Callable[[], str | None]) -> Callable[[], Check]:
         def answer() -> Check:
             try:
-                detail = ask()
+                with remedies_of(self.wishes):
+                    detail = ask()
             except (CredentialsError, AwsUnreachable) as exc:
                 if key in ("credentials", "region"):
                     return Check(key, label, ok=False, detail=exc.message, remedy=exc.remedy, error=exc.code)
@@ -132,12 +140,17 @@ class _Inquiry:
     def _permissions(self) -> str | None:
         if self.image is None:
             return None
-        self.cloud.require_permissions(self.itype, self.image)
-        return "may launch, make a key pair and a security group"
+        there = look_ahead(self.bench, self.wishes)
+        require_permissions(self.bench, self.cloud, self.wishes, self.image, there)
+        missing = [what for what, present in zip(("a key pair", "a group"), there, strict=True) if not present]
+        return "may launch" + (f", and make {' and '.join(missing)}" if missing else "")
 
     def _offered(self) -> str:
         self.cloud.require_offered(self.itype.name)
-        zones = self.cloud.zones_offering(self.itype.name)
+        try:
+            zones = self.cloud.zones_offering(self.itype.name)
+        except (CredentialsError, AwsUnreachable):
+            return f"in {self.cloud.region}, says the catalogue; in which zones could not be asked"
         return "in " + ", ".join(zones_to_try(self.cloud, self.itype.name, self.wishes.zone, zones))
 
     def _quota(self) -> str | None:
@@ -145,23 +158,16 @@ class _Inquiry:
         quota = self.cloud.quota(self.itype, spot=spot)
         if quota is None:
             return None
-        needed = self.itype.vcpus
-        if needed > quota.free:
-            kind = SpotQuotaTooLow if spot else QuotaTooLow
-            raise kind(
-                family=quota.label,
-                limit=f"{quota.limit:g}",
-                used=f"{quota.used:g}",
-                needed=f"{quota.used + needed:g}",
-                region=self.cloud.region,
-                instance_type=self.itype.name,
-            )
-        return f"{quota.free:g} of {quota.limit:g} vCPUs free, {needed} needed"
+        require_room(self.cloud, self.itype, quota, spot=spot)
+        return f"{quota.free:g} of {quota.limit:g} vCPUs free, {self.itype.vcpus} needed"
 
     def _network(self) -> str:
-        if self.wishes.subnet:
-            return f"subnet {self.wishes.subnet} in {self.cloud.vpc_of_subnet(self.wishes.subnet)}"
-        return f"default VPC {self.cloud.default_vpc()}"
+        vpc_id, zone = find_network(self.bench, replace(self.wishes, region=self.cloud.region))
+        if zone is None:
+            return f"default VPC {vpc_id}"
+        offering = self.cloud.zones_offering(self.itype.name)
+        zone_of_subnet(self.wishes, zones_to_try(self.cloud, self.itype.name, self.wishes.zone, offering), zone)
+        return f"subnet {self.wishes.subnet} of {vpc_id}, in {zone}"
 
     def _image(self) -> str:
         image = self.cloud.image(self.wishes.image, self.itype)
@@ -184,7 +190,7 @@ class _Inquiry:
                 raise OtherWishes(
                     name=one.name,
                     difference=f"it is a {one.instance_type}",
-                    command=f"awsgpu launch {self.itype.name}",
+                    command=f"awsgpu launch {self.itype.name}{options(self.wishes, ('name',))}",
                 )
             if one.state.alive:
                 return f"{one.name} exists ({one.state}); launch continues it"

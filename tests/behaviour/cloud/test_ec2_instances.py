@@ -224,8 +224,8 @@ def test_a_spot_instance_cannot_be_stopped(ready: Launched) -> None:
     assert caught.value.remedy == "awsgpu terminate gpu"
 
 
-def test_a_warm_launch_asks_six_questions(aws: Aws, ready: Launched, tmp_path: Path) -> None:
-    """Type, zones, image and price are of today; identity, names, plan, key, group and the launch are asked."""
+def test_a_warm_launch_asks_for_what_may_have_changed(aws: Aws, ready: Launched, tmp_path: Path) -> None:
+    """Type, zones, image, price and key are of today; identity, names, plan, group and the launch are asked."""
     ready.cloud.zones_offering("g4dn.xlarge")
     clouds = new_clouds(aws, tmp_path)
     before = len(aws.operations())
@@ -246,7 +246,6 @@ def test_a_warm_launch_asks_six_questions(aws: Aws, ready: Launched, tmp_path: P
         "GetCallerIdentity",
         "GetAccountPlanState",
         "DescribeInstances",
-        "DescribeKeyPairs",
         "DescribeSecurityGroups",
         "RunInstances",
     ]

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from jupyter_awsgpu.cloud import NO_KEY_PAIR
 from jupyter_awsgpu.cloud.parallel import parallel
-from jupyter_awsgpu.errors import KeyPairTaken, NoDefaultVpc, NoSubnet, PermissionDenied
+from jupyter_awsgpu.errors import AwsRefused, KeyPairTaken, NoDefaultVpc, NoSubnet, PermissionDenied
 from tests.behaviour.cloud.account import OTHER_KEY, PUBLIC_KEY, Launched, new_clouds, tags_of
 
 if TYPE_CHECKING:
@@ -35,11 +36,21 @@ def ensure(cloud: Cloud, address: str, client_id: str = "c1") -> str:
     return cloud.ensure_security_group("awsgpu-demo", tags_of(OWNER), allow_from=blocks, client_id=client_id)
 
 
-def test_a_key_is_imported_once_and_then_only_looked_at(aws: Aws, cloud: Cloud) -> None:
-    """The second launch makes one call."""
+def test_a_key_is_imported_once_and_then_believed_to_be_there(aws: Aws, cloud: Cloud) -> None:
+    """The second launch of the day makes no call: RunInstances itself refuses a key pair that has gone."""
     cloud.ensure_key_pair("awsgpu-key", PUBLIC_KEY, tags_of(OWNER))
     cloud.ensure_key_pair("awsgpu-key", PUBLIC_KEY, tags_of(OWNER))
-    assert aws.operations() == ["DescribeKeyPairs", "ImportKeyPair", "DescribeKeyPairs"]
+    assert aws.operations() == ["DescribeKeyPairs", "ImportKeyPair"]
+
+
+def test_a_key_that_has_gone_is_noticed(aws: Aws, ready: Launched) -> None:
+    """The launch is refused, and the next one looks again."""
+    ready.cloud.place.ec2.delete_key_pair(KeyName="awsgpu-key")
+    with pytest.raises(AwsRefused, match=NO_KEY_PAIR):
+        ready.cloud.run(ready.request())
+    before = len(aws.operations())
+    ready.cloud.ensure_key_pair("awsgpu-key", PUBLIC_KEY, ready.tags)
+    assert aws.operations()[before:] == ["DescribeKeyPairs", "ImportKeyPair"]
 
 
 def test_another_key_under_the_name_is_refused(cloud: Cloud) -> None:
@@ -69,14 +80,16 @@ def test_a_group_that_is_right_costs_one_call(aws: Aws, cloud: Cloud) -> None:
 
 def test_what_was_asked_ahead_is_not_asked_again_but_once(aws: Aws, cloud: Cloud) -> None:
     """Key and group are looked up while AWS still says who we are; a stale answer never serves twice."""
-    ensure(cloud, "192.0.2.1")
+    asked = {"owner": OWNER, "key_name": "awsgpu-key", "group_name": "awsgpu-demo"}
+    assert cloud.look_ahead(**asked) == (False, False)
     cloud.ensure_key_pair("awsgpu-key", PUBLIC_KEY, tags_of(OWNER))
-    cloud.look_ahead(owner=OWNER, key_name="awsgpu-key", group_name="awsgpu-demo")
+    assert aws.operations().count("DescribeKeyPairs") == 1
+    ensure(cloud, "192.0.2.1")
+    assert cloud.look_ahead(**asked) == (True, True)
     before = len(aws.operations())
     for _again in range(2):
         ensure(cloud, "192.0.2.1")
-        cloud.ensure_key_pair("awsgpu-key", PUBLIC_KEY, tags_of(OWNER))
-    assert aws.operations()[before:] == ["DescribeSecurityGroups", "DescribeKeyPairs"]
+    assert aws.operations()[before:] == ["DescribeSecurityGroups"]
 
 
 def test_a_roaming_laptop_replaces_its_own_rule_and_no_others(cloud: Cloud) -> None:
@@ -129,17 +142,23 @@ def test_a_default_network_made_anew_is_found(aws: Aws, cloud: Cloud) -> None:
 def test_a_subnet_that_is_not_there_is_named(cloud: Cloud) -> None:
     """Before anything is made."""
     with pytest.raises(NoSubnet, match="subnet-0123"):
-        cloud.vpc_of_subnet("subnet-0123")
+        cloud.subnet("subnet-0123")
 
 
 def test_permissions_are_asked_without_making_anything(aws: Aws, ready: Launched) -> None:
     """DryRun of the launch, the key pair and the group; a denial names the action."""
-    before = len(aws.calls())
-    ready.cloud.require_permissions(ready.itype, ready.image)
-    assert all(call["dry_run"] for call in aws.calls()[before:])
-    aws.fail("RunInstances", "UnauthorizedOperation")
-    with pytest.raises(PermissionDenied, match="ec2:RunInstances"):
-        ready.cloud.require_permissions(ready.itype, ready.image)
+    before, request = len(aws.calls()), ready.request()
+    ready.cloud.require_permissions(request, ready.tags)
+    assert [call["operation"] for call in aws.calls()[before:] if call["dry_run"]] == [
+        call["operation"] for call in aws.calls()[before:]
+    ]
+    assert len(aws.calls()) == before + 3
+    ready.cloud.require_permissions(request, ready.tags, key_pair=False, group=False)
+    assert len(aws.calls()) == before + 4
+    for operation in ("RunInstances", "ImportKeyPair", "CreateSecurityGroup"):
+        aws.fail(operation, "UnauthorizedOperation")
+        with pytest.raises(PermissionDenied, match=f"ec2:{operation}"):
+            ready.cloud.require_permissions(request, ready.tags)
 
 
 def test_a_group_in_use_goes_once_its_instance_has_gone(aws: Aws, ready: Launched) -> None:

@@ -120,7 +120,7 @@ def test_spot_that_costs_too_much_is_said(desk):
     """A --max-price under the market is refused with the way out."""
     with pytest.raises(SpotPriceTooLow) as caught:
         launch_without_arriving(desk, desk.wish(spot="yes", max_price=0.01))
-    assert "--spot prefer" in caught.value.remedy
+    assert "--spot=prefer" in caught.value.remedy
     assert existing(desk) == []
 
 
@@ -138,7 +138,7 @@ def test_any_region_goes_on_to_the_next_cheapest(desk):
     wishes = desk.wish("p2.xlarge", any_region=True)
     with desk.bench.records.operations.begin("launch", wishes.name) as operation:
         box = _Launch(desk.bench, wishes, operation, Way(8889))._create_somewhere(
-            desk.bench.clouds.identity(), decide(desk.bench, wishes), yes=True
+            desk.bench.clouds.identity(), decide(desk.bench, wishes), None, yes=True
         )
     assert box.region == "ap-northeast-1"
     assert existing(desk) == []
