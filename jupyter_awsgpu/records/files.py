@@ -11,6 +11,9 @@ from typing import Any
 from jupyter_awsgpu.errors import StateUnreadable
 from jupyter_awsgpu.model import SCHEMA_VERSION
 
+HALF_WRITTEN = ".part"
+"""How the name of a file ends until it is whole."""
+
 
 def private_folder(path: Path) -> Path:
     """Make `path` a folder only its owner may enter (on Windows the profile's own ACL does it)."""
@@ -21,7 +24,8 @@ def private_folder(path: Path) -> Path:
 def write_private(path: Path, data: bytes) -> None:
     """Replace `path` by `data`, mode 0600: a reader, or a crash, meets the old file or the new one."""
     private_folder(path.parent)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    _sweep(path.parent)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.{os.getpid()}.", suffix=HALF_WRITTEN)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -32,6 +36,16 @@ def write_private(path: Path, data: bytes) -> None:
         Path(temporary).unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what a writer left that died between its two steps; a living one's file stays."""
+    for left in folder.glob(f".*{HALF_WRITTEN}"):
+        import psutil  # only here: after a crash
+
+        writer = left.name.split(".")[-3]
+        if not (writer.isdigit() and psutil.pid_exists(int(writer))):
+            left.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

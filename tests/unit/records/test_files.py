@@ -3,6 +3,8 @@
 import json
 import os
 import stat
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -62,3 +64,16 @@ def test_a_later_version_is_refused(tmp_path):
     path.write_text(json.dumps({"schema": 99}))
     with pytest.raises(StateUnreadable, match="later version"):
         read_document(path)
+
+
+def test_what_a_dead_writer_left_half_written_goes_at_the_next_write(tmp_path):
+    """A living writer's file stays."""
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    left = tmp_path / f".pins.json.{dead.pid}.abcdefgh.part"
+    another = tmp_path / f".pins.json.{os.getppid()}.abcdefgh.part"
+    left.touch()
+    another.touch()
+    write_private(tmp_path / "other.json", b"{}")
+    assert not left.exists()
+    assert another.exists()
