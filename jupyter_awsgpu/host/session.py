@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from jupyter_awsgpu.host.wire import Wire
 
 _CHUNK = 256 * 1024
+_FILE_WINDOW = 16 * 1024 * 1024
+"""What the instance may send ahead of a file session's reader, in bytes: a fast line is far away, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +144,19 @@ class Host:
             return streams.open_unix(self.transport, address)
         except (SSHException, EOFError) as exc:
             raise ConnectionRefusedError(f"{self.name} opens no stream to {address}") from exc
+
+    def files(self) -> paramiko.SFTPClient:
+        """Return a file session over this connection; several files, one after the other. Close it, or the connection.
+
+        Raises `SshUnreachable` where the connection has ended.
+        """
+        import paramiko
+
+        with refusals.talking(self._target.endpoint, self.name):
+            made = paramiko.SFTPClient.from_transport(self.transport, window_size=_FILE_WINDOW)
+        if made is None:
+            raise EOFError("the instance opens no file session")
+        return made
 
     def put(self, data: bytes, path: str, mode: int = 0o644, *, sudo: bool = False) -> None:
         """Write a file on the instance, whole or not at all. Relative paths start at the user's home."""

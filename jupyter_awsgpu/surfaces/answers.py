@@ -196,6 +196,17 @@ class SshCommand:
 
 
 @dataclass(frozen=True, slots=True)
+class CellLine:
+    """What stands behind `%%awsgpu`: names that travel (None: those the cell reads), that come back, where, how much."""
+
+    inputs: tuple[str, ...] | None
+    outputs: tuple[str, ...]
+    name: str | None
+    limit: int | None
+    unpickle: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Lines:
     """Lines to print as they come; `endless` where they go on until interrupted."""
 

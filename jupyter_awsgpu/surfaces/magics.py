@@ -31,7 +31,7 @@ DRAWN = (
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Register the magic, its completion and the pictures (`%load_ext jupyter_awsgpu`)."""
     register_magic: Any = shell.register_magic_function
-    register_magic(_magic(shell), "line", "awsgpu")
+    register_magic(_magic(shell), "line_cell", "awsgpu")
     formatters: Any = getattr(shell.display_formatter, "formatters", {})
     for module, name in DRAWN:
         for kind in ("text/html", "text/plain"):
@@ -43,15 +43,23 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
     """Take the magic and its completion back."""
-    shell.magics_manager.magics["line"].pop("awsgpu", None)
+    for kind in ("line", "cell"):
+        shell.magics_manager.magics[kind].pop("awsgpu", None)
+    cells = sys.modules.get("jupyter_awsgpu.surfaces.cells")
+    if cells is not None:
+        cells.end(shell)
     from jupyter_awsgpu.surfaces.completion import unregister
 
     unregister(shell)
 
 
-def _magic(shell: InteractiveShell) -> Callable[[str], Any]:
-    def awsgpu(line: str) -> Any:
-        """Run one verb: `%awsgpu --help` lists them, `%awsgpu VERB --help` explains one."""
+def _magic(shell: InteractiveShell) -> Callable[..., Any]:
+    def awsgpu(line: str, cell: str | None = None) -> Any:
+        """Run one verb: `%awsgpu --help` lists them. `%%awsgpu` runs the cell on an instance (`%awsgpu cell --help`)."""
+        if cell is not None:
+            from jupyter_awsgpu.surfaces.cells import run_cell
+
+            return run_cell(shell, line, cell)
         return run_line(shell, line)
 
     return awsgpu
@@ -91,12 +99,14 @@ def _value(answer: Any, ask: Ask) -> Any:
     """Return what the cell gets: the model value, plain data with `--json`, or nothing for printed lines."""
     from jupyter_awsgpu.model import Instance
     from jupyter_awsgpu.surfaces import vocabulary
-    from jupyter_awsgpu.surfaces.answers import Demo, Detached, Document, Instances, Lines, SshCommand
+    from jupyter_awsgpu.surfaces.answers import Demo, Detached, Document, Instances, Lines, Picked, SshCommand
 
     if isinstance(answer, Lines):
         return _print(answer)
     if isinstance(answer, SshCommand):
         return _ssh(answer)
+    if isinstance(answer, Picked):
+        _use_here(answer)
     vocabulary.remember(answer if isinstance(answer, Instances) else [answer] if isinstance(answer, Instance) else [])
     if isinstance(answer, Detached):
         _follow(answer, ask)
@@ -141,6 +151,15 @@ def _ssh(answer: Any) -> str | None:
         name = answer.name or alias.partition("=")[2]
         raise RemoteCommandFailed(name=name, command="the command", status=process.returncode, output=last)
     return None
+
+
+def _use_here(picked: Any) -> None:
+    """Move the notebook that asked to the kernel it was offered, once this cell has ended."""
+    from jupyter_awsgpu.surfaces.usehere import asking_page, use_here
+
+    page = asking_page()
+    if page and picked.kernel is not None and not picked.removed:
+        use_here(picked.kernel.spec, page)
 
 
 def _follow(answer: Any, ask: Ask) -> None:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from jupyter_awsgpu.surfaces.render.sheet import Cell, Sheet
 
+_CELL = re.compile(r"(?<!%)%awsgpu((?: --[a-z]+(?: (?!cell\b)[^\s-]\S*)?)*) cell\b")
+"""The verb of a notebook's cells, as the grammar knows it: a person begins the cell with `%%awsgpu`."""
+
 _COMMAND = re.compile(r"(?<![\w%!/.\-])awsgpu (?=-{0,2}[a-z])")
 
 
@@ -41,6 +44,8 @@ def spell(words: str, begin: str) -> str:
     'Ask first: `%awsgpu --demo plan p2.xlarge`.'
     >>> spell("awsgpu --demo open", "%awsgpu --demo")
     '%awsgpu --demo open'
+    >>> spell("awsgpu cell --limit 1GB", "%awsgpu --demo")
+    '%%awsgpu --demo --limit 1GB'
     """
 
     def begun(match: re.Match[str]) -> str:
@@ -49,7 +54,7 @@ def spell(words: str, begin: str) -> str:
         missing = [one for one in options if one.split()[0] not in rest.split("`")[0].split()]
         return " ".join([program, *missing]) + " "
 
-    return _COMMAND.sub(begun, words)
+    return _CELL.sub(r"%%awsgpu\1", _COMMAND.sub(begun, words))
 
 
 def spell_sheet(sheet: Sheet, begin: str) -> Sheet:

@@ -21,6 +21,7 @@ def typed(path: Path) -> list[str]:
     text = path.read_text(encoding="utf-8")
     if path.suffix == ".ipynb":
         text = "\n".join("".join(cell["source"]) for cell in json.loads(text)["cells"])
+    text = text.replace("%%awsgpu", "%awsgpu cell")  # the grammar's name for a cell's first line
     found = re.findall(r"(?:^|[`%= ])awsgpu ((?:--[a-z]+ )*[a-z]+[^`\n#]*)", text, re.MULTILINE)
     code = {line.strip() for line in found}
     fenced = "\n".join(re.findall(r"```\w+\n(.*?)```", text, re.DOTALL)) + "".join(re.findall(r"`[^`\n]+`", text))
