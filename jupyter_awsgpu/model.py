@@ -148,6 +148,10 @@ class Image:
     driver: str | None = None
     snapshot_ids: tuple[str, ...] = ()
     historical: bool = False
+    owner: str | None = None
+    """Whose it is, as our tag says."""
+    per_month: float | None = None
+    """What its snapshots cost a month at most, where it is one's own."""
     supports: tuple[str, ...] = ()
     """Families of GPU types it runs on, e.g. `g4dn`; filled where images are listed."""
 

@@ -350,17 +350,31 @@ class Cloud:
 
     # ── what outlives an instance ────────────────────────────────────────────────────────────
 
-    def create_image(self, instance_id: str, name: str, tags: Mapping[str, str], *, without: Iterable[str] = ()) -> str:
+    def create_image(
+        self,
+        instance_id: str,
+        name: str,
+        tags: Mapping[str, str],
+        *,
+        without: Iterable[str] = (),
+        reboot: bool = True,
+    ) -> str:
         """Ask EC2 for an image of the instance, its devices `without` left out, and return its id."""
-        return storage.create_image(self.place, instance_id, name, tags, without)
+        return storage.create_image(self.place, instance_id, name, tags, without, reboot=reboot)
 
     def image_progress(self, image_id: str) -> tuple[str, float]:
         """Return an image's state in EC2's word, and how much of it is copied (0 to 1)."""
         return storage.image_progress(self.place, image_id)
 
-    def copy_image(self, image_id: str, from_region: str, name: str, tags: Mapping[str, str]) -> str:
+    def copy_image(
+        self, image_id: str, from_region: str, name: str, tags: Mapping[str, str], *, client_token: str | None = None
+    ) -> str:
         """Copy an image from another region to here and return the copy's id."""
-        return storage.copy_image(self.place, image_id, from_region, name, tags)
+        return storage.copy_image(self.place, image_id, from_region, name, tags, client_token=client_token)
+
+    def own_images(self) -> tuple[Image, ...]:
+        """Return the account's images that carry our tags, newest first."""
+        return images.own(self.place)
 
     def delete_image(self, image_id: str) -> None:
         """Remove an image of ours and its snapshots."""

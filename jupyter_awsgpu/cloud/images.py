@@ -159,6 +159,7 @@ def described(
         driver=driver.group(1) if driver else None,
         snapshot_ids=tuple(disk["SnapshotId"] for disk in disks if disk.get("SnapshotId")),
         historical=historical or "historical" in text.lower(),
+        owner=has.get(tags.OWNER),
     )
 
 

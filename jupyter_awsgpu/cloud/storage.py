@@ -22,10 +22,19 @@ RELEASED_WITHIN_S = 120.0
 # ── images ───────────────────────────────────────────────────────────────────────────────────
 
 
-def create_image(place: Place, instance_id: str, name: str, has: Mapping[str, str], without: Iterable[str] = ()) -> str:
+def create_image(
+    place: Place,
+    instance_id: str,
+    name: str,
+    has: Mapping[str, str],
+    without: Iterable[str] = (),
+    *,
+    reboot: bool = True,
+) -> str:
     """Ask EC2 for an image of the instance and return its id; image and snapshots carry the tags.
 
-    `without` names devices that stay out of it: a data volume has a life, and a price, of its own.
+    `without` names devices that stay out of it: a data volume has a life, and a price, of its own. EC2
+    reboots an instance that runs, so that its disk is whole, unless `reboot` is false.
     """
     left_out = [{"DeviceName": device, "NoDevice": ""} for device in without]
     more: dict[str, Any] = {"BlockDeviceMappings": left_out} if left_out else {}
@@ -34,6 +43,7 @@ def create_image(place: Place, instance_id: str, name: str, has: Mapping[str, st
             InstanceId=instance_id,
             Name=name,
             Description=f"jupyter-awsgpu: {name}",
+            NoReboot=not reboot,
             TagSpecifications=tags.specification(("image", "snapshot"), has),
             **more,
         )
@@ -54,8 +64,17 @@ def image_progress(place: Place, image_id: str) -> tuple[str, float]:
     return str(found["State"]), sum(parts) / len(parts) if parts else 0.0
 
 
-def copy_image(place: Place, image_id: str, from_region: str, name: str, has: Mapping[str, str]) -> str:
-    """Copy an image from another region to here and return the copy's id."""
+def copy_image(
+    place: Place,
+    image_id: str,
+    from_region: str,
+    name: str,
+    has: Mapping[str, str],
+    *,
+    client_token: str | None = None,
+) -> str:
+    """Copy an image from another region to here and return the copy's id; the same token again returns the same."""
+    more = {"ClientToken": client_token} if client_token else {}
     with refusals(region=from_region, image=image_id):
         answer = place.ec2.copy_image(
             SourceImageId=image_id,
@@ -63,6 +82,7 @@ def copy_image(place: Place, image_id: str, from_region: str, name: str, has: Ma
             Name=name,
             Encrypted=True,
             TagSpecifications=tags.specification(("image", "snapshot"), has),
+            **more,
         )
     return str(answer["ImageId"])
 

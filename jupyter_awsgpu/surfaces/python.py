@@ -303,15 +303,17 @@ def image(
     *,
     image_name: str | None = None,
     then_terminate: bool = False,
+    freeze: bool = False,
     yes: bool = False,
     **where: Unpack[Where],
 ) -> Image:
-    """Make an image of the instance; with `then_terminate` (and `yes`) end it once the image has booted."""
+    """Make an image of the instance, stopped for it unless `freeze`; `then_terminate` ends it once the image booted."""
     from jupyter_awsgpu.verbs.image import image as copy
 
     ask = _ask(where)
     bench = ask.bench()
-    return _finished(ask, lambda: copy(bench, name, image_name=image_name, then_terminate=then_terminate, yes=yes))
+    how: dict[str, Any] = {"image_name": image_name, "then_terminate": then_terminate, "freeze": freeze, "yes": yes}
+    return _finished(ask, lambda: copy(bench, name, **how))
 
 
 @_quietly

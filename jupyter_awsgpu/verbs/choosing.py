@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ from jupyter_awsgpu.drivers import fit
 from jupyter_awsgpu.errors import AwsGpuError, BadValue, CredentialsError, TypeNotOffered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from jupyter_awsgpu.cloud import Cloud
     from jupyter_awsgpu.model import Image, Offer, Quota
@@ -35,10 +36,11 @@ def types(
     if max_price is not None and max_price <= 0:
         raise BadValue(option="--max-price", value=max_price, expected="it takes dollars an hour", verb="types")
     offers = bench.somewhere(region).offers(include_retired=everything)
+    models = None if gpu is None else _meant(gpu, offers)
     return tuple(
         one
         for one in sorted(offers, key=_cheapest_first)
-        if _matches(one, gpu, memory_gib) and (max_price is None or _costs(one) <= max_price)
+        if _matches(one, models, memory_gib) and (max_price is None or _costs(one) <= max_price)
     )
 
 
@@ -50,9 +52,28 @@ def _costs(offer: Offer) -> float:
     return offer.price.per_hour if offer.price else float("inf")
 
 
-def _matches(offer: Offer, gpu: str | None, memory_gib: float | None) -> bool:
+def _meant(gpu: str, offers: Sequence[Offer]) -> frozenset[str]:
+    """Return the models that a name means: the very one, else those it is a part of (`RTX`).
+
+    Raises `BadValue`, with the nearest model, where it means none that there is anywhere.
+    """
+    here = {one.instance_type.gpu.model for one in offers if one.instance_type.gpu}
+    wanted = gpu.strip().lower()
+    for fits in (lambda model: model.lower() == wanted, lambda model: wanted in model.lower()):
+        if found := frozenset(filter(fits, here)):
+            return found
+    known = sorted({one.gpu.model for one in map(catalogue.instance_type, catalogue.type_names()) if one and one.gpu})
+    if any(wanted in model.lower() for model in known):
+        return frozenset()  # a model there is, only not here
+    by_word = {model.lower(): model for model in known}
+    near = [by_word[one] for one in difflib.get_close_matches(wanted, by_word, n=3, cutoff=0.3)] or known
+    expected = f"no instance type has such a GPU; the nearest are {', '.join(near)}"
+    raise BadValue(option="--gpu", value=repr(gpu), expected=expected, verb="types")
+
+
+def _matches(offer: Offer, models: frozenset[str] | None, memory_gib: float | None) -> bool:
     has = offer.instance_type.gpu
-    if gpu is not None and (has is None or gpu.lower() not in has.model.lower()):
+    if models is not None and (has is None or has.model not in models):
         return False
     return memory_gib is None or (has is not None and has.memory_mib >= memory_gib * MIB * 0.9)
 
@@ -108,8 +129,15 @@ def quota(
 
 
 def images(bench: Workbench, *, region: str | None = None) -> tuple[Image, ...]:
-    """Return the images a launch understands in the region, one's own among them, each with what it runs on."""
-    return tuple(replace(one, supports=_families(one)) for one in bench.cloud(region).images())
+    """Return the images a launch understands in the region, with what each runs on and what one's own cost a month."""
+    cloud = bench.cloud(region)
+    return tuple(replace(one, supports=_families(one), per_month=_per_month(cloud, one)) for one in cloud.images())
+
+
+def _per_month(cloud: Cloud, image: Image) -> float | None:
+    """Return what the snapshots of an image of one's own cost at most; the public ones cost nobody here anything."""
+    price = cloud.snapshot_price() if image.kind == "own" else None
+    return None if price is None else round(price * image.root_gb, 2)
 
 
 def _families(image: Image) -> tuple[str, ...]:

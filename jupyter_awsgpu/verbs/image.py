@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from jupyter_awsgpu.errors import AwsGpuError, BadName, ImageNotFound, ImageUnproven, Interrupted, NeedsYes, WrongState
-from jupyter_awsgpu.model import Image, InstanceState
+from jupyter_awsgpu.errors import (
+    AwsGpuError,
+    BadName,
+    ImageNotFound,
+    ImageUnproven,
+    Interrupted,
+    NeedsYes,
+    OtherOwner,
+    WrongState,
+)
+from jupyter_awsgpu.model import DATA_DEVICE, Image, InstanceState
 from jupyter_awsgpu.verbs.access import resource_tags
-from jupyter_awsgpu.verbs.selection import choose
+from jupyter_awsgpu.verbs.proof import prove
+from jupyter_awsgpu.verbs.selection import choose, endpoint
 from jupyter_awsgpu.verbs.start import STOPPED_WITHIN_S
 from jupyter_awsgpu.verbs.terminate import terminate
-from jupyter_awsgpu.verbs.wishes import NAME, wishes_from
+from jupyter_awsgpu.verbs.wishes import NAME
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from jupyter_awsgpu.cloud import Cloud
-    from jupyter_awsgpu.model import Instance
+    from jupyter_awsgpu.model import Instance, Wishes
     from jupyter_awsgpu.records import Operation
     from jupyter_awsgpu.verbs.workbench import Workbench
 
@@ -32,24 +43,60 @@ def image(
     *,
     image_name: str | None = None,
     then_terminate: bool = False,
+    freeze: bool = False,
     yes: bool = False,
+    boot: Callable[[Workbench, Wishes], None] | None = None,
 ) -> Image:
     """Make an image of the instance, stopping it first so that the disk is whole; return the image.
 
-    With `then_terminate` a throwaway instance is booted from the image and must answer over SSH and
-    Jupyter before the original goes; any failure leaves the original whole (`ImageUnproven`).
+    With `freeze` it goes on running: its disk is written out and copied as it is at that moment. With
+    `then_terminate` a throwaway instance is booted from the image (by `boot`, a launch where none is given) and
+    must answer over SSH, GPU and Jupyter before the original goes; any failure leaves the original whole
+    (`ImageUnproven`).
     """
     instance = choose(bench, name, "image")
     wished = image_name or f"{instance.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     _require_name(wished)
     if then_terminate and not yes:
-        what = f"{instance.name} will be terminated once an instance booted from the image {wished} has proved it."
-        raise NeedsYes(what=what, command=f"awsgpu image {instance.name} --then-terminate", verb="image")
-    made = _make(bench, instance, wished)
+        raise NeedsYes(what=_what_goes(instance, wished), command=_line(instance, freeze=freeze), verb="image")
+    with (
+        bench.records.lock(instance.name),
+        bench.records.operations.begin("image", instance.name, bench.listener) as operation,
+    ):
+        try:
+            made = _make(bench, instance, wished, operation, freeze=freeze)
+            if then_terminate:
+                prove(bench, instance, made, operation, boot)
+        except KeyboardInterrupt as exc:
+            exists = f"{instance.name} is there, running or stopped, and the image {wished} may be on its way."
+            raise Interrupted(exists=exists, command="awsgpu images") from exc
     if then_terminate:
-        _prove(bench, instance, made)
+        _require_whole(bench.cloud(instance.region), made, instance)
         terminate(bench, instance.instance_id, yes=True)
     return made
+
+
+def _what_goes(instance: Instance, wished: str) -> str:
+    """Return what a person reads before saying yes."""
+    price = f", at ${instance.price_per_hour:g}/h for some minutes" if instance.price_per_hour else ""
+    return (
+        f"{instance.name} will be terminated once a throwaway instance booted from the image {wished}{price} "
+        "has proved it."
+    )
+
+
+def _line(instance: Instance, *, freeze: bool) -> str:
+    return f"awsgpu image {instance.name} --then-terminate{' --freeze' if freeze else ''}"
+
+
+def _require_whole(cloud: Cloud, made: Image, original: Instance) -> None:
+    """Look once more before the original goes: an image deleted meanwhile is no copy."""
+    try:
+        state, _ = cloud.image_progress(made.image_id)
+    except AwsGpuError as exc:
+        raise ImageUnproven(image=made.name, why=exc.message, name=original.name) from exc
+    if state != "available":
+        raise ImageUnproven(image=made.name, why=f"EC2 calls it {state}", name=original.name)
 
 
 def _require_name(wished: str) -> None:
@@ -57,21 +104,28 @@ def _require_name(wished: str) -> None:
         raise BadName(value=repr(wished), verb="image")
 
 
-def _make(bench: Workbench, instance: Instance, wished: str) -> Image:
+def _make(bench: Workbench, instance: Instance, wished: str, operation: Operation, *, freeze: bool) -> Image:
     cloud = bench.cloud(instance.region)
-    with (
-        bench.records.lock(instance.name),
-        bench.records.operations.begin("image", instance.name, bench.listener) as operation,
-    ):
-        try:
-            _stop_for_image(bench, instance, operation)
-            with operation.step("image", f"Asking EC2 for the image {wished}") as step:
-                image_id = cloud.create_image(instance.instance_id, wished, _tags(bench, instance, wished))
-                step.say(f"EC2 is making {image_id}")
-            return _wait_until_available(cloud, image_id, wished, operation)
-        except KeyboardInterrupt as exc:
-            exists = f"{instance.name} is stopped or stopping, and the image {wished} may be on its way."
-            raise Interrupted(exists=exists, command="awsgpu images") from exc
+    if freeze and instance.state is InstanceState.RUNNING:
+        _flush(bench, instance, operation)
+    else:
+        _stop_for_image(bench, instance, operation)
+    with operation.step("image", f"Asking EC2 for the image {wished}") as step:
+        without = (DATA_DEVICE,) if instance.data_volume_id else ()
+        image_id = cloud.create_image(
+            instance.instance_id, wished, _tags(bench, instance, wished), without=without, reboot=not freeze
+        )
+        left = "; the data volume is not part of it" if without else ""
+        step.say(f"EC2 is making {image_id}{left}")
+    return wait_until_available(cloud, image_id, wished, operation)
+
+
+def _flush(bench: Workbench, instance: Instance, operation: Operation) -> None:
+    """Write out what the instance holds in memory for its disk: what is copied then is what a power cut would leave."""
+    with operation.step("freeze", "Writing its disk out; it goes on running") as step:
+        with bench.hosts.connect(endpoint(bench, instance), launch_id=instance.launch_id, name=instance.name) as host:
+            host.run(["sync"], timeout_s=300)
+        step.say("Written out")
 
 
 def _stop_for_image(bench: Workbench, instance: Instance, operation: Operation) -> None:
@@ -98,7 +152,8 @@ def _tags(bench: Workbench, instance: Instance, wished: str) -> dict[str, str]:
     return {"Name": f"awsgpu-{wished}", **resource_tags(bench.clouds.identity(), **more)}
 
 
-def _wait_until_available(cloud: Cloud, image_id: str, wished: str, operation: Operation) -> Image:
+def wait_until_available(cloud: Cloud, image_id: str, wished: str, operation: Operation) -> Image:
+    """Return the image once it can be launched. Raises `ImageUnproven` where it never can."""
     deadline = time.monotonic() + AVAILABLE_WITHIN_S
     with operation.step("available", "Waiting until the image is whole") as step:
         while time.monotonic() < deadline:
@@ -120,40 +175,13 @@ def _own(cloud: Cloud, image_id: str) -> Image:
     raise ImageNotFound(image=image_id, region=cloud.region)
 
 
-def _prove(bench: Workbench, original: Instance, made: Image) -> None:
-    """Boot a throwaway instance from the image, see Jupyter answer, and end it, whatever came of it."""
-    from jupyter_awsgpu.verbs.launch import launch
-
-    name = f"{original.name[:33]}-proof"
-    wishes = replace(
-        wishes_from(bench.settings, original.instance_type, name=name, region=original.region, image=made.image_id),
-        idle_stop_minutes=30,
-        on_idle="terminate",
-        max_hours=1.0,
-        disk_gb=original.root_gb,
-    )
-    try:
-        launch(bench, wishes, yes=True)
-    except AwsGpuError as exc:
-        raise ImageUnproven(image=made.name, why=exc.message, name=original.name) from exc
-    finally:
-        _end_proof(bench, name)
-
-
-def _end_proof(bench: Workbench, name: str) -> None:
-    from jupyter_awsgpu.errors import NoSuchInstance
-
-    try:
-        terminate(bench, name, yes=True)
-    except NoSuchInstance:
-        return
-
-
 def delete_image(bench: Workbench, wished: str, *, region: str | None = None, yes: bool = False) -> Image:
-    """Remove one of our own images together with its snapshots. Raises `ImageNotFound`, `NeedsYes`."""
+    """Remove one of our own images together with its snapshots. Raises `ImageNotFound`, `NeedsYes`, `OtherOwner`."""
     cloud = bench.cloud(region)
     for one in cloud.images():
         if one.kind == "own" and wished in (one.name, one.image_id):
+            if one.owner not in (None, bench.clouds.identity().owner):
+                raise OtherOwner(name=one.name, owner=one.owner)
             if not yes:
                 what = f"Deleting the image {one.name} ({one.root_gb} GB) is for good."
                 raise NeedsYes(what=what, command=f"awsgpu images --delete {one.name}", verb="images")

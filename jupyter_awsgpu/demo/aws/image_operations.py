@@ -143,7 +143,11 @@ def _finish(world: World, image: Any, copy_disk: Callable[[], None], folder: Pat
 
 @operation("CopyImage")
 def copy_image(call: Call) -> object:
-    """Copy an image into this region: a new id, new snapshots, no tags unless asked."""
+    """Copy an image into this region: a new id, new snapshots, no tags unless asked; once for a ClientToken."""
+    earlier: dict[str, str] = call.world.book(f"image tokens {call.region}", dict)
+    token = call.get("ClientToken") or ""
+    if earlier.get(token) in call.backend.amis:
+        return {"ImageId": earlier[token]}
     source = store(call.get("SourceRegion")).amis.get(call.get("SourceImageId") or "")
     if source is None or (source.owner_id != ACCOUNT and not source.is_public):
         raise Refusal("InvalidAMIID.NotFound", f"The image id '[{call.get('SourceImageId')}]' does not exist")
@@ -165,6 +169,8 @@ def copy_image(call: Call) -> object:
             shutil.copytree(source.image_folder, folder, symlinks=True)
 
     _finish(call.world, image, copy_disk, folder)
+    if token:
+        earlier[token] = image.id
     return {"ImageId": image.id}
 
 

@@ -75,16 +75,15 @@ def provision(ask: Ask, *, name: str | None, environment: str | None) -> Any:
 @click.argument("name", type=values.INSTANCE, required=False)
 @click.option("--name", "image_name", type=values.NAME, help="The image's name.")
 @click.option("--then-terminate", is_flag=True, help="End the instance once the image has been proved to boot.")
+@click.option("--freeze", is_flag=True, help="Let it run on; its disk is copied as a power cut would leave it.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @pass_ask
-def image(ask: Ask, *, name: str | None, image_name: str | None, then_terminate: bool, yes: bool) -> Any:
+def image(ask: Ask, *, name: str | None, yes: bool, **how: Any) -> Any:
     """Make an image of the instance; launch TYPE --image NAME starts from it."""
     from jupyter_awsgpu.verbs.image import image as copy
 
     bench = ask.bench()
-    return ask.consented(
-        lambda agreed: copy(bench, name, image_name=image_name, then_terminate=then_terminate, yes=agreed), yes=yes
-    )
+    return ask.consented(lambda agreed: copy(bench, name, yes=agreed, **how), yes=yes)
 
 
 @verb("resize")

@@ -19,6 +19,7 @@ TAXES = "Prices exclude taxes, disk, public address and traffic; `awsgpu plan TY
 
 def types(offers: Sequence[Offer], *, simulated: bool = False) -> Sheet:
     """Return the accelerators of one region, as they came: cheapest first, retired ones last."""
+    retired = any(one.instance_type.retired for one in offers)
     columns = (
         Column("Type"),
         Column("GPU"),
@@ -30,13 +31,13 @@ def types(offers: Sequence[Offer], *, simulated: bool = False) -> Sheet:
         Column("Spot", right=True, yields=2),
         Column("Regions", right=True, yields=7),
         Column("CUDA", yields=8),
-        Column("Note", yields=3),
+        Column("Note", yields=0 if retired else 3),  # a retired type must not be taken for an offered one
     )
     return Sheet(
         title=tr("GPU types in {region}").format(region=offers[0].region) if offers else "GPU types",
         columns=columns,
         rows=tuple(_type_row(one) for one in offers),
-        notes=_price_notes([one.price for one in offers]),
+        notes=_price_notes(offers),
         empty="No type fits.",
         commands=() if offers else ("awsgpu types --all",),
         simulated=simulated,
@@ -79,12 +80,20 @@ def _price(price: Price | None) -> str:
     return money(price.per_hour, price.currency, unit="/h") if price else "–"
 
 
-def _price_notes(prices: Sequence[Price | None]) -> tuple[str, ...]:
-    """Date every figure that is not live."""
-    shipped = {one.as_of for one in prices if one is not None and one.source == "catalogue"}
-    dates = sorted(f"{one:%Y-%m-%d}" for one in shipped if one is not None)
-    dated = (tr("Prices from the catalogue of {date}, not live.").format(date=dates[-1]),) if shipped and dates else ()
-    return (*dated, TAXES) if prices else ()
+def _price_notes(offers: Sequence[Offer]) -> tuple[str, ...]:
+    """Date every figure that is not live, and say what a dash means."""
+    offered = [one for one in offers if not one.instance_type.retired]
+    shipped = {one.price.as_of for one in offered if one.price is not None and one.price.source == "catalogue"}
+    dates = sorted({f"{one:%Y-%m-%d}" for one in shipped if one is not None})
+    notes = []
+    if dates:
+        between = dates[0] if len(dates) == 1 else tr("{date} to {last}").format(date=dates[0], last=dates[-1])
+        notes.append(tr("Prices from the catalogue of {date}, not live.").format(date=between))
+        if not any(one.spot_price for one in offered):
+            notes.append(tr("Spot prices were not asked: AWS tells them only to an account."))
+    if any(one.price is None for one in offered):
+        notes.append(tr("–: unknown here; neither AWS's price list nor the shipped catalogue has it."))
+    return (*notes, TAXES) if offers else ()
 
 
 def regions(offers: Sequence[Offer], *, simulated: bool = False) -> Sheet:
@@ -103,7 +112,7 @@ def regions(offers: Sequence[Offer], *, simulated: bool = False) -> Sheet:
         title=tr("{type} by region").format(type=name) if name else "No region has it",
         columns=columns,
         rows=tuple(_region_row(one, min(prices, default=0.0), max(prices, default=0.0)) for one in offers),
-        notes=_price_notes([one.price for one in offers]),
+        notes=_price_notes(offers),
         simulated=simulated,
     )
 
@@ -111,7 +120,7 @@ def regions(offers: Sequence[Offer], *, simulated: bool = False) -> Sheet:
 def _region_row(offer: Offer, least: float, most: float) -> tuple[Cell, ...]:
     price = offer.price.per_hour if offer.price else None
     ratio = Cell("") if price is None or not least else Cell(f"× {price / least:.2f}", bar=price / most)
-    trip = "" if offer.round_trip_ms is None else f"{offer.round_trip_ms:.0f} ms"
+    trip = "" if offer.round_trip_ms is None else f"{max(1, offer.round_trip_ms):.0f} ms"
     return (
         Cell(offer.region, "strong"),
         Cell(_price(offer.price)),
@@ -134,9 +143,7 @@ def quota(quota: Quota, *, simulated: bool = False) -> Sheet:
         text = tr("{count} vCPUs for one {type}").format(count=quota.needed, type=quota.instance_type)
         rows.append(("Needed", Cell(text, "good" if quota.needed <= quota.free else "bad")))
     if quota.request_status:
-        state = tr("AWS says: " + quota.request_status.lower().replace("_", " "))
-        wanted = "" if quota.requested is None else f" ({_vcpus(quota.requested)})"
-        rows.append(("Request", Cell(state + wanted, "warn")))
+        rows.append(("Request", _request(quota)))
     title = tr("{family} (spot) in {region}") if quota.spot else tr("{family} (on demand) in {region}")
     return Sheet(
         title=title.format(family=quota.label, region=quota.region),
@@ -152,6 +159,19 @@ def quota(quota: Quota, *, simulated: bool = False) -> Sheet:
     )
 
 
+def _request(quota: Quota) -> Cell:
+    """Return how the newest request stands: what counts is the limit in force, not the request's own word."""
+    state = tr("AWS says: " + str(quota.request_status).lower().replace("_", " "))
+    if quota.requested is None:
+        return Cell(state, "warn")
+    wanted = _vcpus(quota.requested)
+    if quota.limit >= quota.requested:
+        return Cell(f"{state} ({wanted}) – {tr('in force')}", "good")
+    if quota.request_status in ("PENDING", "CASE_OPENED"):
+        return Cell(f"{state} ({wanted})", "warn")
+    return Cell(f"{state} ({wanted}) – {tr('not in force')}", "bad")
+
+
 def _vcpus(number: float) -> str:
     return tr("{count} vCPUs").format(count=f"{number:g}")
 
@@ -165,6 +185,7 @@ def images(images: Sequence[Image], *, simulated: bool = False, now: datetime | 
         Column("Id", yields=3),
         Column("User", yields=4),
         Column("Root", right=True),
+        Column("A month", right=True),
         Column("Age", right=True, yields=1),
     )
     at = now or datetime.now(UTC)
@@ -187,6 +208,7 @@ def _image_row(image: Image, now: datetime) -> tuple[Cell, ...]:
         Cell(image.image_id, "code"),
         Cell(image.user),
         Cell(f"{image.root_gb} GB"),
+        Cell("" if image.per_month is None else money(image.per_month)),
         Cell(_age((now - image.created).days) if image.created else ""),
     )
 
