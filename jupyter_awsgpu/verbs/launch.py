@@ -14,6 +14,7 @@ from jupyter_awsgpu.errors import (
     AwsRefused,
     ChoiceError,
     CredentialsError,
+    ImageNotFound,
     Interrupted,
     NoCapacity,
     NoCapacityAnywhere,
@@ -35,6 +36,7 @@ from jupyter_awsgpu.verbs.choice import Choice, require_consent
 from jupyter_awsgpu.verbs.choosing import regions
 from jupyter_awsgpu.verbs.data import attach_data, bring, data_volumes, near_data, no_capacity, present
 from jupyter_awsgpu.verbs.environment import read_environment
+from jupyter_awsgpu.verbs.image_here import bring_image, require_ready
 from jupyter_awsgpu.verbs.mirrors import guest_settings
 from jupyter_awsgpu.verbs.preflight import cleared, forget_permission
 from jupyter_awsgpu.verbs.rates import hourly_rate
@@ -113,6 +115,11 @@ class _Launch:
         existing = known.existing or finish_unanswered(self.bench, self.wishes, self.operation)
         if existing:
             return self._continue(existing[0], known.data)
+        if isinstance(choice, ImageNotFound):
+            self.wishes = bring_image(self.bench, self.wishes, choice, self.operation, yes=yes)
+            choice = self._ask()[1]
+        if isinstance(choice, Choice):
+            require_ready(choice, self.operation)
         if not isinstance(choice, AwsGpuError):
             require_consent(self.bench, choice, yes=yes)
             choice = near_data(choice, known.data, yes=yes)
