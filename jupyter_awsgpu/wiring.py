@@ -14,8 +14,6 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jupyter_awsgpu import settings as configuration
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -42,6 +40,8 @@ def bench(
 
     Raises `BadValue` for a setting that does not fit, and the demo's errors.
     """
+    from jupyter_awsgpu import settings as configuration
+
     return workbench(configuration.load(options, config), listener)
 
 
@@ -149,14 +149,15 @@ def _tunnel_command(record: str) -> list[str]:
 def tunnel_process(record: Path) -> int:
     """Be the tunnel of one record until it is closed; return the exit status.
 
-    The instance is looked for by a child: without boto3 an idle tunnel stays small.
+    The instance is looked for by a child: without boto3 and settings an idle tunnel stays small.
     """
     from jupyter_awsgpu.host import Hosts
     from jupyter_awsgpu.records import Records
-    from jupyter_awsgpu.tunnel import asking, serve
+    from jupyter_awsgpu.tunnel import asking, serve, stay_small
 
+    stay_small()
     document = json.loads(record.read_text(encoding="utf-8"))
-    records = Records(_tunnel_settings(document).data_folder)
+    records = Records(record.parent.parent)
     hosts = Hosts(pins=records.pins, keys=records.keys)
 
     def connect(endpoint: Endpoint) -> Host:
@@ -209,6 +210,8 @@ def reach_for_kernel(document: Mapping[str, Any]) -> Host:
 
 
 def _tunnel_settings(document: Mapping[str, Any]) -> AWSGPU:
+    from jupyter_awsgpu import settings as configuration
+
     extra = document.get("extra", {})
     return configuration.load({key: extra.get(key) for key in ("demo", "profile", "data_dir", "allow_from")})
 

@@ -69,7 +69,6 @@ CHAPTERS: dict[str, tuple[Verb, ...]] = {
 HIDDEN = (
     Verb("list", "looking", "The same as status."),
     Verb("completion", "shell", "Print the shell's completion script."),
-    Verb("_tunnel", "shell", "The tunnel's own process."),
 )
 VERBS: dict[str, Verb] = {verb.name: verb for verbs in (*CHAPTERS.values(), HIDDEN) for verb in verbs}
 

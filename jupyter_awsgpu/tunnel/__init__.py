@@ -7,6 +7,7 @@ from `host`; AWS is only asked through a callback. `guard` and this module impor
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from jupyter_awsgpu.tunnel.tunnels import Tunnels
@@ -19,7 +20,16 @@ if TYPE_CHECKING:
     from jupyter_awsgpu.model import Endpoint
     from jupyter_awsgpu.tunnel.clock import Clock
 
-__all__ = ["Tunnels", "serve"]
+__all__ = ["Tunnels", "serve", "stay_small"]
+
+
+def stay_small() -> None:
+    """Keep out what paramiko would load and a tunnel never uses; for a process that is nothing but a tunnel.
+
+    `invoke` serves `Match exec` in a part of ssh_config that paramiko is not asked to read here; with it
+    come asyncio, YAML and unittest: 7 MB of 45. paramiko itself runs without it.
+    """
+    sys.modules.setdefault("invoke", None)  # type: ignore[arg-type] # None: an ImportError for whoever asks
 
 
 def serve(

@@ -13,14 +13,15 @@ import sys
 import time
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import paramiko
 import sshtunnel
 
+from jupyter_awsgpu.tunnel import listeners
 from jupyter_awsgpu.tunnel.crew import Crew
 from jupyter_awsgpu.tunnel.delivery import Delivery, delivery_of
-from jupyter_awsgpu.tunnel.relay import Relay, reset
+from jupyter_awsgpu.tunnel.relay import Relay, reset, reset_when_closed
 
 if TYPE_CHECKING:
     import logging
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
 
 HOLD_S = 20.0
 """How long a local connection waits for the link to come back before it is reset."""
-
-BACKLOG = 1024
-"""Local connections the kernel keeps for us: a page of many parts opens dozens at once."""
 
 POLL_S = 0.5
 """How often a listener looks whether it is to end."""
@@ -46,9 +44,11 @@ INSTANCE_SIDE = "127.0.0.1"
 class _Server(sshtunnel._ThreadingForwardServer):  # type: ignore[misc] # noqa: SLF001 - its seam for subclasses
     """Accepts local connections, each in a thread of its own."""
 
-    request_queue_size = BACKLOG
+    request_queue_size = listeners.BACKLOG
     daemon_threads = True
     allow_reuse_address = os.name != "nt"  # on Windows it would let two programs share the port
+
+    held: ClassVar[dict[int, socket.socket]] = {}
 
     def __init__(self, *arguments: object, **options: object) -> None:
         self.crew = Crew()
@@ -58,9 +58,27 @@ class _Server(sshtunnel._ThreadingForwardServer):  # type: ignore[misc] # noqa: 
         self.crew.start(partial(self.process_request_thread, request, client_address))
 
     def server_bind(self) -> None:
+        if inherited := self.held.get(self.server_address[1]):
+            self.socket.close()
+            self.socket: socket.socket = inherited
+            return
         if os.name == "nt":
             self.socket.setsockopt(socket.SOL_SOCKET, _EXCLUSIVE, 1)
         super().server_bind()
+
+    def server_close(self) -> None:
+        listeners.stop_listening(self.socket)
+        super().server_close()
+
+    def get_request(self) -> tuple[socket.socket, object]:
+        """Accept; from here on, a connection closed by anything but its relay's good end is a reset."""
+        request, address = super().get_request()
+        reset_when_closed(request)
+        return request, address
+
+    def shutdown_request(self, request: socket.socket) -> None:
+        """Close without the orderly end that socketserver sends first: that is the relay's to say."""
+        self.close_request(request)
 
     def handle_error(self, request: socket.socket, client_address: object) -> None:
         del request
@@ -74,6 +92,7 @@ class Forwarder(sshtunnel.SSHTunnelForwarder):  # type: ignore[misc] # sshtunnel
 
     def __init__(self, link: Link, forwards: tuple[tuple[int, int], ...], bind: str, logger: logging.Logger) -> None:
         self._link = link
+        self._held = listeners.inherited()
         quiet = logger.getChild("sshtunnel")
         quiet.setLevel("ERROR")  # it reports every step of its own, and warns where we differ on purpose
         self._log = logger
@@ -114,7 +133,7 @@ class Forwarder(sshtunnel.SSHTunnelForwarder):  # type: ignore[misc] # sshtunnel
 
     def _make_ssh_forward_server_class(self, remote: tuple[str, int]) -> type[_Server]:
         del remote
-        return _Server
+        return type("Server", (_Server,), {"held": self._held})
 
     def _make_ssh_forward_handler_class(self, remote: tuple[str, int]) -> type[_Handler]:
         return type("Handler", (_Handler,), {"remote_address": remote, "link": self._link, "logger": self._log})

@@ -1,17 +1,17 @@
 """`python -I -S guard.py COMMAND…`: runs the tunnel's process again if it is killed.
 
 A process that the system killed for memory, or a person by mistake, is back within half a second. This
-one only waits. It is run as a file of its own, without the package, so that it stays a third as large.
+one only waits, and holds the listening sockets meanwhile (`listeners`): it inherited them, and hands
+them on. It is run as a file of its own, without the package and nearly without modules, so that it stays small.
 """
 
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import time
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # typing's own would cost a megabyte
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -36,13 +36,25 @@ def main(command: list[str], sleep: Callable[[float], None] = time.sleep) -> int
     failed = 0
     while True:
         began = time.monotonic()
-        status = subprocess.run(command, check=False, env=environment).returncode
-        if status == 0:
+        if _run(command, environment) == 0:
             return 0
         failed = 0 if time.monotonic() - began > LONG_S else failed + 1
         if failed >= FAILED_STARTS:
             return 1
         sleep(0.05 * 2**failed)
+
+
+def _run(command: list[str], environment: dict[str, str]) -> int:
+    """Run a command and return its exit status, another number if it could not be started."""
+    if os.name == "nt":
+        import subprocess
+
+        return subprocess.run(command, check=False, env=environment).returncode
+    try:
+        pid = os.posix_spawn(command[0], command, environment)
+    except OSError:
+        return 127
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
 if __name__ == "__main__":

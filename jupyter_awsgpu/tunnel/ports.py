@@ -7,7 +7,7 @@ import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from jupyter_awsgpu.errors import PortTaken, StateUnreadable
+from jupyter_awsgpu.errors import ForwardTaken, PortTaken, StateUnreadable
 from jupyter_awsgpu.records.files import read_document, write_document
 
 if TYPE_CHECKING:
@@ -47,6 +47,15 @@ def choose(bind: str, wanted: int, *, before: int | None, avoid: Iterable[int], 
         if port not in taken and is_free(bind, port):
             return port
     raise PortTaken(port=wanted, name=name)
+
+
+def require_free(bind: str, forwards: Iterable[tuple[int, int]], *, name: str) -> None:
+    """Raise `ForwardTaken` if a further port that was asked for is taken: its number is the person's choice."""
+    wished = tuple(forwards)
+    for local, remote in wished:
+        if not is_free(bind, local):
+            free = choose(bind, local, before=None, avoid=[one for one, _ in wished], name=name)
+            raise ForwardTaken(port=local, free=free, remote=remote, name=name)
 
 
 class PortMemory:

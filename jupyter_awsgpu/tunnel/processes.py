@@ -8,23 +8,39 @@ import threading
 import time
 from typing import TYPE_CHECKING
 
+from jupyter_awsgpu.tunnel import listeners
+
 if TYPE_CHECKING:
+    import socket
+    from collections.abc import Sequence
     from pathlib import Path
 
 SAME_START_S = 1.0
 """Start times this close are the same process; clocks of the kernel and of psutil differ by less."""
 
 
-def start_detached(argv: list[str], errors: Path) -> subprocess.Popen[bytes]:
-    """Start a process that outlives this one, its terminal and its job; its errors go to a file."""
+def start_detached(argv: list[str], errors: Path, sockets: Sequence[socket.socket] = ()) -> subprocess.Popen[bytes]:
+    """Start a process that outlives this one, its terminal and its job; its errors go to a file.
+
+    It inherits `sockets` (POSIX only), and knows them by the environment variable of `listeners`.
+    """
     errors.parent.mkdir(parents=True, exist_ok=True)
-    options: dict[str, object] = {"start_new_session": True}
+    numbers = [one.fileno() for one in sockets]
+    environment = {**os.environ, listeners.VARIABLE: ",".join(map(str, numbers))}
+    options: dict[str, object] = {"start_new_session": True, "pass_fds": numbers}
     if os.name == "nt":
         flags = ("CREATE_NEW_PROCESS_GROUP", "CREATE_NO_WINDOW")
         options = {"creationflags": sum(getattr(subprocess, name) for name in flags)}
     with errors.open("wb") as log:
         process = subprocess.Popen(  # type: ignore[call-overload] # options by platform
-            argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, close_fds=True, cwd=errors.parent, **options
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            close_fds=True,
+            cwd=errors.parent,
+            env=environment,
+            **options,
         )
     threading.Thread(target=process.wait, name="reap", daemon=True).start()  # leave no zombie behind
     return process  # type: ignore[no-any-return]

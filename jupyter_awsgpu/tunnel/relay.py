@@ -27,7 +27,9 @@ _NOW = getattr(socket, "MSG_DONTWAIT", None)  # not on Windows
 BROKEN = refusals.broken()
 """What is raised when the client or the connection has gone."""
 
-_RESET = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)  # SO_LINGER on, 0 s: close sends RST
+_FORMAT = "hh" if os.name == "nt" else "ii"
+_RESET = struct.pack(_FORMAT, 1, 0)  # SO_LINGER on, 0 s: close sends RST
+_ORDERLY = struct.pack(_FORMAT, 0, 0)
 
 
 class Relay:
@@ -90,6 +92,7 @@ class Relay:
             while count := len(self._channel.recv(READ_AT_ONCE)):
                 self._window.delivered(count)
             if self._channel.eof_received:
+                self._client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _ORDERLY)
                 self._client.shutdown(socket.SHUT_WR)
                 self._whole = True
                 self._channel.status_event.wait()  # the channel's close
@@ -106,8 +109,8 @@ class Relay:
 
     def abort(self) -> None:
         """End at once: both directions wake up and find the connection gone."""
-        with suppress(OSError):
-            self._client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        if not self._whole:
+            reset_when_closed(self._client)
         _wake(self._client)
 
 
@@ -122,6 +125,11 @@ def _wake(client: socket.socket) -> None:
 
 def reset(client: socket.socket) -> None:
     """Close a connection so that the other side reads an error instead of an end."""
+    reset_when_closed(client)
+    client.close()
+
+
+def reset_when_closed(client: socket.socket) -> None:
+    """Make any later close a reset, the system's own when this process is killed included."""
     with suppress(OSError):
         client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-    client.close()

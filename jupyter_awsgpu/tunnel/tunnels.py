@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu.errors import PortTaken, TunnelLost
 from jupyter_awsgpu.records.files import private_folder
 from jupyter_awsgpu.records.locks import exclusive
-from jupyter_awsgpu.tunnel import guard, ports, processes
+from jupyter_awsgpu.tunnel import guard, listeners, ports, processes
 from jupyter_awsgpu.tunnel.log import read_log
 from jupyter_awsgpu.tunnel.record import RecordFile, alive, endpoint_document, now, tunnel_of
 
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Iterator, Mapping
     from contextlib import AbstractContextManager
     from pathlib import Path
@@ -81,10 +82,11 @@ class Tunnels:
             if present is not None and wish.served_by(present) and not self._looks_elsewhere(present, wish):
                 return self._wait_until_up(instance)
             if present is not None:
+                wish = wish.with_forwards_of(present)
                 self._end(instance.instance_id)
             for _ in range(3):  # another program may take the port between our look and the bind
-                self._start(wish)
                 try:
+                    self._start(wish)
                     return self._wait_until_up(instance)
                 except PortTaken:
                     continue
@@ -115,13 +117,27 @@ class Tunnels:
         before = self._ports.before(instance.instance_id, wish.local_port)
         others = {local for one in self.all() if one.instance_id != instance.instance_id for local, _ in one.forwards}
         taken = others | {local for local, _ in wish.forwards}
+        ports.require_free(wish.bind, wish.forwards, name=instance.name)
         local = ports.choose(wish.bind, wish.local_port, before=before, avoid=taken, name=instance.name)
+        sockets = self._listen(wish, local)
         record = self._record(instance.instance_id)
         record.withdraw_end()
         record.write(wish.document(local, self._log(instance.instance_id)))
         self._ports.keep(instance.instance_id, wish.local_port, local)
         guarded = [sys.executable, "-I", "-S", guard.__file__, *self._command(str(record.path))]
-        processes.start_detached(guarded, self._errors(instance.instance_id))
+        try:
+            processes.start_detached(guarded, self._errors(instance.instance_id), sockets)
+        finally:
+            listeners.close(sockets)
+
+    def _listen(self, wish: _Wish, local: int) -> list[socket.socket]:
+        """Open the listening sockets, where the guard can hold them; raise `PortTaken`."""
+        if not listeners.HELD:
+            return []
+        try:
+            return listeners.listen(wish.bind, [local, *(port for port, _ in wish.forwards)])
+        except OSError as exc:
+            raise PortTaken(port=local, name=wish.instance.name) from exc
 
     def _wait_until_up(self, instance: Instance) -> Tunnel:
         deadline = time.monotonic() + UP_WITHIN_S
@@ -187,6 +203,12 @@ class _Wish:
         """Return whether a tunnel that is there leads where this wish wants to go."""
         here = tunnel.bind == self.bind and tunnel.remote_port == self.remote_port
         return here and set(self.forwards) <= set(tunnel.forwards)
+
+    def with_forwards_of(self, tunnel: Tunnel) -> _Wish:
+        """Return the wish with the further ports that the tunnel it replaces has: none is lost by asking for one."""
+        wanted = {local for local, _ in self.forwards} | {self.local_port}
+        kept = tuple(pair for pair in tunnel.forwards[1:] if pair[0] not in wanted)
+        return replace(self, forwards=(*self.forwards, *kept))
 
     def document(self, local: int, log: Path) -> dict[str, Any]:
         """Return the first record of the tunnel."""

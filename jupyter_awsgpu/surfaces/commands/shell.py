@@ -1,9 +1,7 @@
-"""What a shell or another process of ours calls: completion scripts, the tunnel's own process."""
+"""What a shell calls: completion scripts."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
 from typing import Any
 
 import click
@@ -27,13 +25,4 @@ def completion(shell: str) -> Any:
     return Lines(iter(kind(GRAMMAR, {}, "awsgpu", COMPLETE_VARIABLE).source().splitlines()))
 
 
-@verb("_tunnel", hidden=True)
-@click.argument("record", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-def tunnel(record: Path) -> Any:
-    """Be the tunnel of one record until it is closed."""
-    from jupyter_awsgpu import wiring
-
-    sys.exit(wiring.tunnel_process(record))
-
-
-COMMANDS = {"completion": completion, "_tunnel": tunnel}
+COMMANDS = {"completion": completion}

@@ -73,6 +73,34 @@ def test_the_process_itself_killed_comes_back_on_the_same_port(bench):
     assert second.local_port == first.local_port
 
 
+def test_an_answer_is_reset_when_the_process_is_killed(bench):
+    """The system closes a killed process's connections: as cut, too, not as ended."""
+    tunnel = bench.open()
+    with socket.create_connection(("127.0.0.1", tunnel.local_port), 30) as sock:
+        sock.sendall(b"GET /size/500000000 HTTP/1.1\r\n\r\n")
+        sock.recv(1000)
+        psutil.Process(tunnel.pid).kill()
+        with pytest.raises(ConnectionResetError):
+            _read_to_the_end(sock)
+
+
+def test_while_the_process_is_killed_the_port_does_not_refuse(bench, ask):
+    """The guard holds the listening socket: whoever asks meanwhile waits, and is answered once, by the next one."""
+    tunnel = bench.open()
+    guard = bench.process().parent()
+    guard.suspend()  # so that nobody starts the next one yet
+    psutil.Process(tunnel.pid).kill()
+    _until_gone(tunnel.pid)
+    answers = []
+    threads = [threading.Thread(target=lambda: answers.append(ask(tunnel.local_port))) for _ in range(20)]
+    for thread in threads:
+        thread.start()
+    guard.resume()
+    for thread in threads:
+        thread.join()
+    assert answers == [b"hi"] * 20
+
+
 def test_another_host_key_at_reconnect_ends_it(bench):
     """Somebody else at the instance's own address: given up for good, and said; the port is closed."""
     tunnel = bench.open()

@@ -14,7 +14,7 @@ from jupyter_awsgpu.errors import InstanceGone
 from jupyter_awsgpu.host import Hosts
 from jupyter_awsgpu.model import Endpoint
 from jupyter_awsgpu.records import KeyStore, Pins
-from jupyter_awsgpu.tunnel import serve
+from jupyter_awsgpu.tunnel import serve, stay_small
 
 record = Path(sys.argv[1])
 root = record.parent.parent
@@ -36,4 +36,5 @@ def connect(endpoint: Endpoint):
 
 
 if __name__ == "__main__":
+    stay_small()
     sys.exit(serve(record, locate=locate, connect=connect))
