@@ -1,7 +1,7 @@
 """The control plane under `/_awsgpu/`: what the simulated AWS is doing, and its taps.
 
 GET status, address, calls, settings, faults, ledger; POST settings, faults, reset, busy, quota,
-interrupt, shutdown, down; DELETE faults, calls. It answers JSON, and only to this machine's own programs:
+interrupt, cut, shutdown, down; DELETE faults, calls. It answers JSON, and only to this machine's own programs:
 any Origin or foreign Host header is refused, so that no web page can reach it.
 """
 
@@ -73,6 +73,7 @@ class Control:
             "POST quota": self._quota,
             "POST busy": self._busy,
             "POST interrupt": self._interrupt,
+            "POST cut": self._cut,
             "POST shutdown": self._shutdown,
             "POST reset": self._start_over,
             "POST down": self._down,
@@ -149,6 +150,11 @@ class Control:
 
         with self._world.lock:
             return interrupt(self._world, self._running(asked), float(asked.get("notice_s", 120.0)))
+
+    def _cut(self, asked: dict[str, Any]) -> Any:
+        """`{"instance_id": …, "seconds": …}` cuts the host off the network for so long: SSH ends and is refused."""
+        self._world.fleet.cut(self._running(asked), float(asked.get("seconds", 10.0)))
+        return {"ok": True}
 
     def _shutdown(self, asked: dict[str, Any]) -> Any:
         """`{"instance_id": …}` does what the fleet does when somebody runs `shutdown` on the host."""

@@ -48,6 +48,9 @@ class NoHosts:
         if action == "shutdown" and self.on_shutdown is not None:
             self.on_shutdown(instance_id)
 
+    def cut(self, instance_id: str, seconds: float) -> None:
+        """Nothing is connected."""
+
     def make_image(self, folder: Path, image_folder: Path) -> None:
         """There is no disk to copy."""
 

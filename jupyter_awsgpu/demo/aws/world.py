@@ -88,6 +88,9 @@ class Fleet(Protocol):
     def interrupt(self, instance_id: str, action: str, time: str) -> None:
         """Let the host's metadata service announce a spot interruption."""
 
+    def cut(self, instance_id: str, seconds: float) -> None:
+        """Cut the host's SSH connections, and refuse new ones for so long."""
+
     def make_image(self, folder: Path, image_folder: Path) -> None:
         """Copy an instance's disk into an image's folder."""
 

@@ -112,6 +112,10 @@ class HostFleet:
         """Announce a spot interruption (`action` "stop" or "terminate" at `time`, ISO 8601) in the metadata."""
         self._tell(instance_id, {"do": "interrupt", "action": action, "time": time})
 
+    def cut(self, instance_id: str, seconds: float) -> None:
+        """Cut the host's SSH connections, and refuse new ones for so long: its network is away, the host is not."""
+        self._tell(instance_id, {"do": "cut", "seconds": seconds})
+
     def _tell(self, instance_id: str, order: dict[str, object]) -> None:
         with self._lock:
             host = self._hosts.get(instance_id)

@@ -153,6 +153,8 @@ class Machine:
                 self._metadata.tags = order["tags"]
             elif order["do"] == "interrupt":
                 self._metadata.interruption = {"action": order["action"], "time": order["time"]}
+            elif order["do"] == "cut":
+                self._server.cut(float(order["seconds"]))
         self._end("stopped")
 
     def _end(self, how: str) -> None:

@@ -6,6 +6,7 @@ read from /etc/ssh, at start and whenever told; connections that live keep their
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import asyncssh
@@ -32,6 +33,8 @@ class _Login(asyncssh.SSHServer):
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._connection = conn
         self._server.connections.add(conn)
+        if time.monotonic() < self._server.cut_until:
+            conn.abort()
 
     def connection_lost(self, _exc: Exception | None) -> None:
         self._server.connections.discard(self._connection)
@@ -75,6 +78,7 @@ class SshServer:
         self.accounts = accounts
         self.connections: set[asyncssh.SSHServerConnection] = set()
         self._acceptor: asyncssh.SSHAcceptor | None = None
+        self.cut_until = 0.0
 
     async def start(self, listener: socket.socket) -> None:
         """Serve a socket that listens already."""
@@ -108,6 +112,12 @@ class SshServer:
             return False
         wanted = key.export_public_key("openssh").split()[1].decode()
         return any(wanted in line.split() for line in lines if not line.lstrip().startswith("#"))
+
+    def cut(self, seconds: float) -> None:
+        """Cut every connection now, and each new one for so long."""
+        self.cut_until = time.monotonic() + seconds
+        for connection in tuple(self.connections):
+            connection.abort()
 
     def close(self) -> None:
         """Stop listening and cut every connection, as a host does that loses power."""
