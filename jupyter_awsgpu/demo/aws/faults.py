@@ -44,7 +44,7 @@ class Fault:
     """One tap. `times` is how many calls it still hits (None: all). Empty filters match everything.
 
     `zone` on RunInstances and StartInstances means: that zone cannot serve the request.
-    A fault with `latency_ms` and no `code` only delays.
+    A fault with `latency_ms` and no `code` only delays. The first `spare` calls it would hit pass.
     """
 
     operation: str
@@ -57,6 +57,7 @@ class Fault:
     zone: str | None = None
     instance_type: str | None = None
     latency_ms: float = 0.0
+    spare: int = 0
 
     @property
     def http_status(self) -> int:
@@ -110,6 +111,9 @@ class Faults:
                 if fault.service not in (None, service) or fault.region not in (None, region):
                     continue
                 if fault.instance_type not in (None, instance_type):
+                    continue
+                if fault.spare > 0:
+                    fault.spare -= 1
                     continue
                 self._count(fault)
                 return fault

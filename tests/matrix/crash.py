@@ -1,0 +1,173 @@
+"""The crash matrix: each verb that changes something, ended at each boundary it passes.
+
+After each death four things are asked. Does `status` or `cleanup` show all that AWS bills, on this laptop and on
+another one? Is there one instance at most for a launch id? Does the same command, given again, reach the normal
+end? Is every temporary file gone, and no lock left?
+"""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.matrix.laptop import Account, Laptop
+
+HOWS = ("kill", "interrupt")
+REPEATED = 3
+"""Of a boundary that a wait passes again and again, this many are tried: the fourth look at EC2 is the third."""
+
+LAUNCH = ("launch", "p2.xlarge", "--yes", "--no-open")
+
+class Lost(AssertionError):
+    """Something was lost, left or doubled: the finding the matrix looks for."""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A verb: what must be there before, the command, and what holds in the end."""
+
+    name: str
+    command: tuple[str, ...]
+    ended: Callable[[Laptop], bool]
+    before: tuple[tuple[str, ...], ...] = ()
+    gone: tuple[str, ...] = ()
+    """Error names that also are a normal end of the second command: what it asks for has happened."""
+
+
+def states(laptop: Laptop) -> list[str]:
+    """Return the states of all instances that `status` shows."""
+    return sorted(one["state"] for one in laptop.run("status").document)
+
+
+def is_up(laptop: Laptop) -> bool:
+    """Whether one instance runs and its Jupyter answers through the tunnel."""
+    rows = laptop.run("status").document
+    return [row["state"] for row in rows] == ["running"] and bool(rows[0]["tunnel"]) and bool(_token(laptop))
+
+
+def _token(laptop: Laptop) -> str:
+    answer = laptop.run("token")
+    return str(answer.document["token"]) if answer.status == 0 else ""
+
+
+def has_image(laptop: Laptop) -> bool:
+    """Whether one image of ours is whole, and nothing else of the making is left."""
+    kinds = [row["kind"] for row in laptop.ask("ledger")["resources"] if row["state"] in ("available", "completed")]
+    return kinds.count("image") == 1 and kinds.count("snapshot") == 1
+
+
+def is_clean(laptop: Laptop) -> bool:
+    """Whether nothing bills and nothing is left to remove."""
+    return not laptop.billing() and laptop.run("cleanup").document == []
+
+
+CASES = (
+    Case("launch", LAUNCH, is_up),
+    Case("launch --spot", (*LAUNCH, "--spot"), is_up),
+    Case("launch --data", (*LAUNCH, "--data", "8"), is_up),
+    Case("stop", ("stop", "gpu"), lambda laptop: states(laptop) == ["stopped"], before=(LAUNCH,)),
+    Case("start", ("start", "gpu", "--no-open"), is_up, before=(LAUNCH, ("stop", "gpu"))),
+    Case("connect", ("connect", "gpu"), is_up, before=(LAUNCH, ("disconnect", "gpu"))),
+    Case("provision", ("provision", "gpu"), is_up, before=(LAUNCH,)),
+    Case("image", ("image", "gpu", "--name", "kept"), has_image, before=(LAUNCH,)),
+    Case(
+        "image --then-terminate",
+        ("image", "gpu", "--name", "kept", "--then-terminate", "--yes"),
+        lambda laptop: has_image(laptop) and states(laptop) == [],
+        before=(LAUNCH,),
+        gone=("not-found",),
+    ),
+    Case(
+        "terminate",
+        ("terminate", "gpu", "--yes"),
+        lambda laptop: states(laptop) == [],
+        before=(LAUNCH,),
+        gone=("not-found",),
+    ),
+    Case(
+        "cleanup",
+        ("cleanup", "--yes"),
+        is_clean,
+        before=(LAUNCH, ("image", "gpu", "--name", "kept"), ("terminate", "gpu", "--yes")),
+    ),
+)
+
+
+def boundaries(case: Case, account: Account) -> list[str]:
+    """Return the boundaries that a whole run of the verb passes, each once, in order."""
+    with account.fresh() as laptop, tempfile.TemporaryDirectory() as elsewhere:
+        prepare(laptop, case)
+        log = Path(elsewhere) / "boundaries.log"
+        answer = laptop.run_until("-", "kill", *case.command, log=log)
+        if answer.status or not case.ended(laptop):
+            raise Lost(f"{case.name} does not work uncut: {answer.err[-2000:]}")
+        found = list(dict.fromkeys(log.read_text().splitlines()))
+    return [key for key in found if int(key.rpartition("#")[2]) <= REPEATED]
+
+
+def try_one(case: Case, boundary: str, how: str, account: Account) -> None:
+    """Let the verb die once; raise `Lost` if anything is."""
+    with account.fresh() as laptop, tempfile.TemporaryDirectory() as elsewhere:
+        prepare(laptop, case)
+        laptop.run_until(boundary, how, *case.command, log=Path(elsewhere) / "boundaries.log")
+        all_is_shown(laptop, "this laptop")
+        all_is_shown(laptop.another(Path(elsewhere) / "second"), "another laptop")
+        reaches_its_end(laptop, case)
+
+
+def reaches_its_end(laptop: Laptop, case: Case) -> None:
+    """Give the command again: nothing doubled, nothing left, and what was asked for is there."""
+    one_a_launch(laptop)
+    again = laptop.run(*case.command)
+    if again.status and again.error not in case.gone:
+        raise Lost(f"again, it ends with {again.status}: {again.err[-1500:]}")
+    if not case.ended(laptop):
+        raise Lost(f"again, it does not reach its end: {laptop.run('status').out[-1500:]}")
+    one_a_launch(laptop)
+    all_is_shown(laptop, "this laptop, afterwards")
+    _nothing_half_written(laptop.folder)
+
+
+def all_is_shown(laptop: Laptop, where: str) -> None:
+    """Raise `Lost` if AWS bills for something that neither `status` nor `cleanup` names."""
+    shown = laptop.run("status", "--all-regions").out + laptop.run("cleanup").out
+    hidden = [row for row in laptop.billing() if row["id"] not in shown and not _just_ending(row)]
+    if hidden:
+        raise Lost(f"{where} does not show {[(row['kind'], row['id'], row['state']) for row in hidden]}")
+
+
+def _just_ending(row: dict[str, Any]) -> bool:
+    return row["state"] in ("shutting-down", "deleting")
+
+
+def one_a_launch(laptop: Laptop) -> None:
+    """Raise `Lost` if two instances carry one launch id, or one carries none."""
+    alive = [row for row in laptop.ask("ledger")["resources"] if row["kind"] == "instance" and row["billing"]]
+    ids = [row["tags"].get("jupyter-awsgpu:launch-id") for row in alive]
+    if len(ids) != len(set(ids)) or None in ids:
+        raise Lost(f"instances by launch id: {ids}")
+
+
+def _nothing_half_written(folder: Path) -> None:
+    left = [path for path in _records(folder) if path.name.endswith(".part")]
+    if left:
+        raise Lost(f"temporary files: {[str(path.relative_to(folder)) for path in left]}")
+
+
+def _records(folder: Path) -> Iterator[Path]:
+    for path in folder.rglob("*"):
+        if (folder / "demo" / "aws") not in path.parents:
+            yield path
+
+
+def prepare(laptop: Laptop, case: Case) -> None:
+    """Bring about what the verb wants to find."""
+    for words in case.before:
+        answer = laptop.run(*words)
+        if answer.status:
+            raise Lost(f"before {case.name}: {' '.join(words)} ended with {answer.status}: {answer.err[-1500:]}")

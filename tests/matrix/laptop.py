@@ -1,0 +1,134 @@
+"""A laptop with `awsgpu` on it, and a second one of the same person: two data folders, one simulated AWS."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+
+from jupyter_awsgpu.demo import client
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LONGEST_S = 240.0
+"""No command of the matrix may take longer: more is a lock that nobody holds, or a wait without an end."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command left."""
+
+    words: tuple[str, ...]
+    status: int
+    out: str
+    err: str
+
+    @property
+    def failure(self) -> dict[str, str]:
+        """The machine-readable failure, the last line of stderr; empty where there is none."""
+        last = (self.err.strip().splitlines() or [""])[-1]
+        return dict(json.loads(last)) if last.startswith('{"error"') else {}
+
+    @property
+    def error(self) -> str:
+        """The name of the error."""
+        return self.failure.get("error", "")
+
+    @property
+    def document(self) -> Any:
+        """The JSON document on stdout; its absence is an empty list."""
+        return json.loads(self.out or "[]")
+
+
+@dataclass(frozen=True)
+class Laptop:
+    """One data folder."""
+
+    folder: Path
+
+    @property
+    def demo(self) -> client.DemoStatus:
+        """The simulated AWS that this laptop sees."""
+        return client.up(self.folder / "demo" / "aws")
+
+    def another(self, folder: Path) -> Laptop:
+        """Return a laptop that knows nothing but the account."""
+        (folder / "demo").mkdir(parents=True)
+        (folder / "demo" / "aws").symlink_to(self.folder / "demo" / "aws", target_is_directory=True)
+        return Laptop(folder)
+
+    def run(self, *words: str) -> Answer:
+        """Run `awsgpu --demo --json …` to its end."""
+        return self._run("-m", "jupyter_awsgpu", words=words)
+
+    def run_until(self, boundary: str, how: str, *words: str, log: Path) -> Answer:
+        """Run it and let it die at a boundary ("-": at none); the boundaries passed go to `log`."""
+        before = ("-m", "tests.matrix.boundary", str(log), str(self.folder), boundary, how, "--")
+        return self._run(*before, words=words)
+
+    def _run(self, *before: str, words: tuple[str, ...]) -> Answer:
+        done = subprocess.run(
+            [sys.executable, *before, "--demo", "--json", *words],
+            env={**os.environ, "AWSGPU_DATA_DIR": str(self.folder), "AWSGPU_OPEN_BROWSER": "false"},
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            stdin=subprocess.DEVNULL,
+            timeout=LONGEST_S,
+            check=False,
+        )
+        return Answer(words, done.returncode, done.stdout, done.stderr)
+
+    def ask(self, path: str, body: Any = None) -> Any:
+        """Ask the simulated AWS about itself."""
+        return client.ask(self.demo, path, body) if body is not None else client.ask(self.demo, path)
+
+    def close_faults(self) -> None:
+        """Close every tap."""
+        httpx.delete(f"{self.demo.endpoint}/_awsgpu/faults", trust_env=False).raise_for_status()
+
+    def billing(self) -> list[dict[str, Any]]:
+        """Return what the simulated AWS is billing now."""
+        return [row for row in self.ask("ledger")["resources"] if row["billing"]]
+
+
+class Account:
+    """A simulated AWS and one laptop that uses it, for one trial after another; a context."""
+
+    def __enter__(self) -> Account:
+        self._folder = Path(tempfile.mkdtemp(prefix="awsgpu-matrix-"))
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        client.down(self._folder / "demo" / "aws")
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    @contextmanager
+    def fresh(self) -> Iterator[Laptop]:
+        """Lend the laptop, as if nothing had ever been done; afterwards all of the trial is ended and forgotten."""
+        laptop = Laptop(self._folder)
+        laptop.demo  # noqa: B018 - starts it
+        try:
+            yield laptop
+        finally:
+            self._forget(laptop)
+
+    def _forget(self, laptop: Laptop) -> None:
+        laptop.close_faults()
+        for one in laptop.run("status", "--all-regions").document:
+            laptop.run("disconnect", one["instance_id"])
+        laptop.ask("reset", {})
+        for part in [*self._folder.iterdir(), *(self._folder / "demo").iterdir()]:
+            if part.name not in ("demo", "aws"):
+                shutil.rmtree(part, ignore_errors=True)
+                part.unlink(missing_ok=True) if part.is_file() else None
