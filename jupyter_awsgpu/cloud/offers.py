@@ -58,7 +58,7 @@ def offer(place: Place, itype: InstanceType, *, spot: bool) -> Offer | None:
         except UNASKABLE:
             if not catalogue.offers(place.region, itype.name):
                 return None
-            return Offer(itype, place.region, price=on_demand.result())
+            return Offer(itype, place.region, price=on_demand.result(), round_trip_ms=distance.result())
         if not zones:
             return None
         return Offer(

@@ -118,6 +118,13 @@ def _zones_of(region: str) -> dict[str, tuple[str, ...]]:
     return {name: tuple(sorted(zones)) for name, zones in places.items()}
 
 
+def _for_account(call: Call, one: dict[str, Any]) -> dict[str, Any]:
+    """Say what is free for this account: one from before the Free plan has t2.micro; moto's table is of a later one."""
+    if one["InstanceType"] != "t2.micro" or call.world.settings.free_plan:
+        return one
+    return {**one, "FreeTierEligible": True}
+
+
 @operation("DescribeInstanceTypes")
 def describe_instance_types(call: Call) -> object:
     """List only what the region offers, in pages; moto lists every type everywhere, in one page."""
@@ -129,7 +136,7 @@ def describe_instance_types(call: Call) -> object:
         raise Refusal(
             "InvalidInstanceType", f"The following supplied instance types do not exist: [{', '.join(unknown)}]"
         )
-    found = [one for one in call.moto()["InstanceTypes"] if one["InstanceType"] in here]
+    found = [_for_account(call, one) for one in call.moto()["InstanceTypes"] if one["InstanceType"] in here]
     found.sort(key=lambda one: str(one["InstanceType"]))
     start = int(call.get("NextToken") or 0)
     size = int(call.get("MaxResults") or 100)

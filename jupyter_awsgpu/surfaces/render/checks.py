@@ -62,8 +62,12 @@ def _facts(plan: Plan) -> tuple[tuple[Cell, ...], ...]:
         found.append(("Machine", machine(plan)))
     found.append(("Price", price(plan)))
     if plan.disk_gb is not None:
-        disk = tr("{gb} GB, {price} a month while it exists")
-        found.append(("Disk", disk.format(gb=plan.disk_gb, price=money(plan.disk_per_month))))
+        if plan.disk_per_month is None:
+            disk = tr("{gb} GB, at a price unknown here").format(gb=plan.disk_gb)
+        else:
+            disk = tr("{gb} GB, {price} a month while it exists")
+            disk = disk.format(gb=plan.disk_gb, price=money(plan.disk_per_month))
+        found.append(("Disk", disk))
     if plan.address_per_hour is not None:
         address = tr("public IPv4, {price} while it runs")
         found.append(("Address", address.format(price=money(plan.address_per_hour, unit="/h"))))
@@ -94,14 +98,8 @@ def price(plan: Plan) -> str:
 
 
 def _command(plan: Plan) -> str:
-    wishes = plan.wishes
-    parts = ["awsgpu launch", wishes.instance_type]
-    if wishes.name != "gpu":
-        parts += ["--name", wishes.name]
-    if wishes.region:
-        parts += ["--region", wishes.region]
-    if wishes.image:
-        parts += ["--image", wishes.image]
-    if wishes.spot != "no":
-        parts += ["--spot" if wishes.spot == "yes" else "--spot=prefer"]
-    return " ".join(parts)
+    """Return the launch of these very wishes."""
+    from jupyter_awsgpu.verbs.wishes import options
+
+    region = f" --region {plan.wishes.region}" if plan.wishes.region else ""
+    return f"awsgpu launch {plan.wishes.instance_type}{region}{options(plan.wishes)}"

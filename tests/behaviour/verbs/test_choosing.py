@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from jupyter_awsgpu.cloud import Clouds
-from jupyter_awsgpu.errors import NeedsYes
+from jupyter_awsgpu.errors import BadValue, NeedsYes
 from jupyter_awsgpu.records import FactCache
 from jupyter_awsgpu.verbs.choice import require_consent_first
 from jupyter_awsgpu.verbs.choosing import images, quota, regions, types
@@ -70,3 +70,41 @@ def test_a_preferred_spot_instance_is_asked_about_at_the_price_it_may_fall_back_
     require_consent_first(desk.bench, desk.wish("g4dn.metal", spot="yes"), yes=False)
     outcome = plan(desk.bench, desk.wish("g4dn.metal", spot="prefer", max_hours=10))
     assert any("78.24 at most" in note for note in outcome.notes)
+
+
+def test_a_gpu_is_named_exactly_or_in_part(desk):
+    """`L4` is the L4 and no L40S; `rtx` is every RTX; a slip of the pen names what is near."""
+    assert {one.instance_type.gpu.model for one in types(desk.bench, gpu="l4")} == {"L4"}
+    assert {one.instance_type.gpu.model for one in types(desk.bench, gpu="rtx")} > {"RTX PRO 4500"}
+    with pytest.raises(BadValue, match="A10G"):
+        types(desk.bench, gpu="A1G")
+    assert types(desk.bench, gpu="M60") == (), "retired everywhere, and known"
+
+
+def test_what_is_free_is_said(desk):
+    """An account that still has the free tier reads so, and how far it goes."""
+    said = " ".join(plan(desk.bench, desk.wish("t2.micro")).notes)
+    assert "t2.micro and 30 GB of disk are free" in said
+    assert "of 40 GB the rest costs" in said
+    assert "free" not in " ".join(plan(desk.bench, desk.wish("g4dn.xlarge")).notes)
+
+
+def test_a_plan_names_what_is_billed_beside_the_hour(desk):
+    """Disk at rest, public address, and the snapshot of an image."""
+    outcome = plan(desk.bench, desk.wish())
+    assert (outcome.disk_per_month, outcome.address_per_hour) == (pytest.approx(65 * 0.08), 0.005)
+    assert any("an image of the disk (awsgpu image) would cost $3.25 a month" in note for note in outcome.notes)
+
+
+@pytest.mark.parametrize(("region", "price", "disk"), [("us-gov-west-1", "USD", None), ("cn-north-1", "CNY", None)])
+def test_other_partitions_answer_in_their_own_currency(desk, region, price, disk, tmp_path, monkeypatch):
+    """Without credentials the catalogue answers, and what is unknown there is said to be."""
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    clouds = Clouds(region=region, cache=FactCache(tmp_path))
+    outcome = plan(replace(desk.bench, clouds=clouds), desk.wish(region=region))
+    assert outcome.price is not None
+    assert (outcome.price.currency, outcome.price.source, outcome.disk_per_month) == (price, "catalogue", disk)
+    assert any("unknown here" in note for note in outcome.notes)
+    offered = next(check for check in outcome.checks if check.key == "offered")
+    assert offered.ok
+    assert "says the catalogue" in offered.detail
