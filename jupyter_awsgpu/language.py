@@ -28,6 +28,8 @@ VERBATIM = frozenset({"name", "names", "image", "path", "command"})
 """Facts that a person named: an instance called "stop" keeps its name."""
 
 ANYTHING = ".*?"
+NUMBERS = frozenset({"gb", "count", "n", "port", "local", "minutes"})
+NUMBER = r"[\d.,]+"
 WORD = r"[^\s,(]+"
 WORDS = r"[^\s,]+(?:, [^\s,]+)*"
 
@@ -87,8 +89,9 @@ def _pattern(template: str, fact: str) -> re.Pattern[str]:
     parts = _FIELD.split(template)
     for index in range(1, len(parts), 2):
         name, beside = parts[index], parts[index + 1] == "" and index + 2 < len(parts)
+        kind = NUMBER if name in NUMBERS else WORD if beside else fact
         parts[index - 1] = re.escape(parts[index - 1])
-        parts[index] = f"(?P={name})" if name in seen else f"(?P<{name}>{WORD if beside else fact})"
+        parts[index] = f"(?P={name})" if name in seen else f"(?P<{name}>{kind})"
         seen.add(name)
     return re.compile("".join([*parts[:-1], re.escape(parts[-1])]), re.DOTALL)
 
@@ -126,6 +129,11 @@ def speak(setting: str = "") -> gettext.NullTranslations:
     _spoken = catalogue(wanted(setting))
     errors.use_translator(_spoken)
     return _spoken
+
+
+def spoken() -> str:
+    """Return `zh` or `en`: what this process speaks at the moment, for a process it starts to speak it, too."""
+    return "en" if _spoken is ENGLISH else "zh"
 
 
 def tr(message: str) -> str:

@@ -55,10 +55,13 @@ export class PanelKernel implements IPanelKernel {
 
   async restart(): Promise<void> {
     this.set('starting');
-    if (this.connection === null || this.context.isTerminating) {
+    const alive = this.connection !== null && this.connection.status !== 'dead' && !this.context.isTerminating;
+    try {
+      await (alive ? this.context.restartKernel() : this.context.startKernel());
+    } catch {
+      // the server has ended the session with its kernel, and this page has not heard of it yet
+      await this.services.sessions.refreshRunning();
       await this.context.startKernel();
-    } else {
-      await this.context.restartKernel();
     }
     await this.listen();
   }

@@ -8,6 +8,9 @@ import type { JSONObject, JSONValue } from '@lumino/coreutils';
 /** The name under which Python listens. */
 export const COMM_TARGET = 'awsgpu';
 
+/** The name under which a page waits to be asked to move a notebook; Python's `usehere.py` knows the same. */
+export const USE_HERE_TARGET = 'awsgpu-use-here';
+
 /** One line for the status bar: text, a longer title, and how worried to look. */
 export interface ISummary {
   text: string;
@@ -32,8 +35,13 @@ export interface IToast {
 export type Incoming =
   | { kind: 'summary'; summary: ISummary }
   | { kind: 'toast'; toast: IToast }
-  | { kind: 'show' }
-  | { kind: 'use-here'; kernel: string };
+  | { kind: 'show' };
+
+/** "Run the notebook on this kernel", meant for one page only. */
+export interface IUseHere {
+  kernel: string;
+  page: string;
+}
 
 /** A message to Python: a verb of the shared grammar, or a toast's own answer. */
 export type Outgoing = JSONObject;
@@ -78,8 +86,13 @@ export function readMessage(data: JSONValue | undefined): Incoming | null {
   if (data.kind === 'toast' && isObject(data.toast)) {
     return { kind: 'toast', toast: readToast(data.toast) };
   }
-  if (data.kind === 'use-here' && typeof data.kernel === 'string') {
-    return { kind: 'use-here', kernel: data.kernel };
-  }
   return data.kind === 'show' ? { kind: 'show' } : null;
+}
+
+/** Read what opens a comm of `USE_HERE_TARGET`, or `null` where it is something else. */
+export function readUseHere(data: JSONValue | undefined): IUseHere | null {
+  if (isObject(data) && data.kind === 'use-here' && typeof data.kernel === 'string') {
+    return { kernel: data.kernel, page: text(data.page) };
+  }
+  return null;
 }

@@ -15,6 +15,7 @@ export function verbs(trans: TranslationBundle): IVerb[] {
     { verb: 'connect', label: trans.__('Connect') },
     { verb: 'disconnect', label: trans.__('Disconnect') },
     { verb: 'open', label: trans.__('Open Remote Jupyter') },
+    { verb: 'kernel', label: trans.__('Use the Open Notebook There') },
     { verb: 'keep', label: trans.__('Keep Running for an Hour') },
     { verb: 'stop', label: trans.__('Stop') },
     { verb: 'start', label: trans.__('Start') },

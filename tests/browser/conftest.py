@@ -21,6 +21,10 @@ from tests.browser.terminal import awsgpu
 ROOT = Path(__file__).resolve().parents[2]
 BUILT = ROOT / "jupyter_awsgpu" / "labextension"
 TOKEN = "a-token-for-tests"
+PATIENCE_S = 90
+"""For a machine that does several things at once; whatever is waited for tells when it is there."""
+
+sync_api.expect.set_options(timeout=PATIENCE_S * 1000)
 FLAGS = [
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
     *("--disable-component-update", "--disable-sync"),
@@ -42,8 +46,15 @@ class Lab:
         self.url = f"http://127.0.0.1:{self.port}"
         self.process = None
 
+    def restart(self):
+        """End it as Ctrl-C does, and start it as it was."""
+        self.process.terminate()
+        self.process.wait(20)
+        self.start(**self.environment)
+
     def start(self, **environment):
         """Start it and wait until it answers."""
+        self.environment = environment
         command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={self.port}"]
         command += [f"--IdentityProvider.token={TOKEN}", "--allow-root", "--ServerApp.port_retries=0"]
         work = self.home / "work"
@@ -52,7 +63,7 @@ class Lab:
             self.process = subprocess.Popen(
                 command, cwd=work, env={**os.environ, **environment}, stdout=log, stderr=log, stdin=subprocess.DEVNULL
             )
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:
             try:
                 self.ask("api/status")
@@ -65,7 +76,9 @@ class Lab:
     def ask(self, path, method="GET", body=None):
         """Ask the server's REST interface."""
         headers = {"Authorization": f"token {TOKEN}"}
-        answer = httpx.request(method, f"{self.url}/{path}", headers=headers, json=body, timeout=20, trust_env=False)
+        answer = httpx.request(
+            method, f"{self.url}/{path}", headers=headers, json=body, timeout=PATIENCE_S, trust_env=False
+        )
         answer.raise_for_status()
         return answer.json() if answer.content else None
 
@@ -135,7 +148,7 @@ def fresh(lab, demo):
 
     client.ask(demo, "settings", {"latency_ms": 0})
     lab.forget_panel()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:  # what a test left under way is let finish, then ended
         alive = [one for one in awsgpu("status") if one["state"] not in ("terminated", "shutting-down")]
         if not alive:
@@ -154,14 +167,14 @@ def open_lab(fresh, chromium):
         if message.type == "error" and "awsgpu" in message.text:
             mistakes.append(message.text)
 
-    def open_(*, width=1280, height=1000, workspace="tests"):
+    def open_(*, width=1280, height=1000, workspace="tests", path=""):
         context = chromium.new_context(viewport={"width": width, "height": height})
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(PATIENCE_S * 1000)
         page.on("pageerror", lambda error: mistakes.append(str(error)))
         page.on("console", heard)
-        page.goto(f"{fresh.url}/lab/workspaces/{workspace}?token={TOKEN}&reset")
+        page.goto(f"{fresh.url}/lab/workspaces/{workspace}/{path}?token={TOKEN}&reset")
         page.wait_for_selector(TAB)
         return page
 

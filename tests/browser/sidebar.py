@@ -47,6 +47,16 @@ class Sidebar:
         self.launch_button().click()
         return self
 
+    def widen(self):
+        """Draw the sidebar's edge to the width a person gives it."""
+        split = "#jp-main-split-panel > .lm-SplitPanel-handle:not(.lm-mod-hidden)"
+        edge = self.page.locator(split).first.bounding_box()
+        self.page.mouse.move(edge["x"] + 1, 400)
+        self.page.mouse.down()
+        self.page.mouse.move(400, 400, steps=4)
+        self.page.mouse.up()
+        return self
+
     def card(self, name="gpu"):
         """Return the card of an instance."""
         return self.panel.locator(
@@ -57,7 +67,7 @@ class Sidebar:
         """Press a button of an instance's card."""
         self.card(name).get_by_role("button", name=label, exact=True).click()
 
-    def wait_for_button(self, label, name="gpu", *, timeout_s=90):
+    def wait_for_button(self, label, name="gpu", *, timeout_s=120):
         """Wait until the card offers an action: the state it fits has come."""
         try:
             self.card(name).get_by_role("button", name=label, exact=True).wait_for(timeout=timeout_s * 1000)

@@ -1,82 +1,113 @@
 """What stands in the way is said before a launch, with a button that mends it; a slow AWS blocks nothing."""
 
+import re
 import time
 
 import pytest
 from playwright.sync_api import expect
 
 from jupyter_awsgpu.demo import client
+from tests.browser.looking import keep
 from tests.browser.sidebar import Sidebar
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 
-def test_a_quota_of_nothing_is_seen_and_can_be_asked_for(open_lab):
-    """In a region without quota the button stays shut, and the remedy is one press away."""
-    sidebar = Sidebar(open_lab()).open()
+def test_every_refusal_is_one_sentence_with_its_remedy(open_lab, demo):
+    """Quota, name, disk, a permission, an expired login, no credentials: said beneath the form, the button shut."""
+    sidebar = Sidebar(open_lab(width=1180, height=980)).open().widen()
     sidebar.launch_button()
+    _no_quota(sidebar)
+    _wishes_that_do_not_fit(sidebar)
+    _faults_of_aws(sidebar, demo)
+    _no_credentials(sidebar)
+
+
+def _no_quota(sidebar):
+    """In a region without quota the remedy is one press away."""
     sidebar.choose("Region", "eu-west-1")
     expect(sidebar.panel).to_contain_text("Your limit for running")
-    expect(sidebar.panel.locator(".awsgpu-launch")).to_be_disabled()
-    sidebar.panel.get_by_role("button", name="Do this").first.click()
+    _is_shut(sidebar)
+    mend = sidebar.panel.get_by_role("button", name="Do this").first
+    mend.scroll_into_view_if_needed()
+    keep(sidebar.page, "refused", "light-en")
+    mend.click()
     expect(sidebar.panel.locator("pre")).to_contain_text("eu-west-1")
-
-
-@pytest.mark.parametrize(
-    ("field", "value", "sentence"),
-    [
-        ("Name", "no spaces", "cannot be a name"),
-        ("Disk, GB", "10", "is smaller than the image"),
-    ],
-)
-def test_a_wish_that_does_not_fit_says_why(open_lab, field, value, sentence):
-    """The sentence of the terminal, beneath the form, while one types."""
-    sidebar = Sidebar(open_lab()).open()
+    sidebar.choose("Region", "us-west-2")
     sidebar.launch_button()
-    box = sidebar.panel.get_by_label(field, exact=True)
-    box.fill(value)
-    box.press("Tab")
-    expect(sidebar.panel).to_contain_text(sentence)
-    expect(sidebar.panel.locator(".awsgpu-launch")).to_be_disabled()
 
 
-@pytest.mark.parametrize(
-    ("operation", "code", "sentence"),
-    [
-        ("RunInstances", "UnauthorizedOperation", "Permissions"),
-        ("GetCallerIdentity", "ExpiredToken", "Your AWS login has expired"),
-    ],
-)
-def test_a_refusal_of_aws_is_one_sentence(open_lab, demo, operation, code, sentence):
-    """A fault that AWS answers the preflight with shows as ✗ with its words; nothing is launched."""
-    fault = {"operation": operation, "code": code, "message": "You are not authorized.", "times": 50}
-    client.ask(demo, "faults", fault)
-    try:
-        sidebar = Sidebar(open_lab()).open()
-        expect(sidebar.panel.locator(".awsgpu-bad").first).to_be_visible()
+def _wishes_that_do_not_fit(sidebar):
+    """The sentence of the terminal, while one types."""
+    for field, value, sentence, good in (
+        ("Name", "no spaces", "cannot be a name", "gpu"),
+        ("Disk, GB", "10", "is smaller than the image", "0"),
+    ):
+        box = sidebar.panel.get_by_label(field, exact=True)
+        box.fill(value)
+        box.press("Tab")
         expect(sidebar.panel).to_contain_text(sentence)
-        expect(sidebar.panel.locator(".awsgpu-launch")).to_be_disabled()
-    finally:
-        client.ask(demo, "reset", {})
+        _is_shut(sidebar)
+        box.fill(good)
+        box.press("Tab")
+        expect(sidebar.panel).not_to_contain_text(sentence)
+        sidebar.launch_button()
+
+
+def _faults_of_aws(sidebar, demo):
+    """What AWS answers the preflight with shows as ✗ with its words; nothing is launched."""
+    for number, (operation, code, sentence) in enumerate(
+        (
+            ("RunInstances", "UnauthorizedOperation", "Permissions"),
+            ("GetCallerIdentity", "ExpiredToken", "Your AWS login has expired"),
+        )
+    ):
+        fault = {"operation": operation, "code": code, "message": "You are not authorized.", "times": 50}
+        client.ask(demo, "faults", fault)
+        try:
+            _ask_again(sidebar, f"asked{number}")
+            expect(sidebar.panel.locator(".awsgpu-bad").first).to_be_visible()
+            expect(sidebar.panel).to_contain_text(sentence)
+            _is_shut(sidebar)
+        finally:
+            client.ask(demo, "reset", {})
+        _ask_again(sidebar, f"again{number}")
+        sidebar.launch_button()
+
+
+def _no_credentials(sidebar):
+    """One switch away from the demo: what is missing is said, and nothing claims to be simulated."""
+    sidebar.panel.get_by_role("button", name="Real AWS").click()
+    expect(sidebar.panel.locator(".awsgpu-refusal").first).to_contain_text("No ")
+    expect(sidebar.panel.locator(".awsgpu-simulated")).to_have_count(0)
+    _is_shut(sidebar)
+    sidebar.panel.get_by_role("button", name="SIMULATED").click()
+
+
+def _ask_again(sidebar, name):
+    """Choose something else: the preflight asks anew."""
+    box = sidebar.panel.get_by_label("Name", exact=True)
+    box.fill(name)
+    box.press("Tab")
+
+
+def _is_shut(sidebar):
+    expect(sidebar.panel.locator(".awsgpu-launch")).to_be_disabled()
 
 
 def test_a_slow_aws_blocks_nothing(open_lab, demo):
-    """With two seconds a call the panel is there at once, and choices stay answerable."""
+    """With two seconds a call the panel is there at once, choices stay answerable, and the palette still asks."""
     client.ask(demo, "settings", {"latency_ms": 2000})
     page = open_lab()
-    began = time.monotonic()
     sidebar = Sidebar(page).open()
-    assert time.monotonic() - began < 4
     pressed = time.monotonic()
-    sidebar.panel.get_by_label("Name", exact=True).fill("slow")
-    sidebar.panel.get_by_label("Name", exact=True).press("Tab")
-    assert time.monotonic() - pressed < 1
-    expect(sidebar.launch_button()).to_be_enabled(timeout=60_000)
+    _ask_again(sidebar, "slow")
+    page.evaluate("1")
+    assert time.monotonic() - pressed < 2  # one call of AWS would take longer
+    expect(sidebar.launch_button()).to_be_enabled()
+    client.ask(demo, "settings", {"latency_ms": 0})
 
-
-def test_the_first_look_is_quick(open_lab):
-    """A cold kernel shows the panel within two seconds (four are allowed to a busy machine)."""
-    page = open_lab()
-    began = time.monotonic()
-    Sidebar(page).open()
-    assert time.monotonic() - began < 4
+    page.keyboard.press("Control+Shift+C")
+    page.keyboard.type("List GPU Types")
+    page.keyboard.press("Enter")
+    expect(page.locator("#awsgpu-panel pre")).to_contain_text(re.compile(r"g4dn\.xlarge"))

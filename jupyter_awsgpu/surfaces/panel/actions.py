@@ -47,7 +47,8 @@ def actions_for(instance: Instance, tr: Callable[[str], str] = str, *, busy: boo
     if instance.guest is not None and instance.guest.phase == "failed":
         verb, label = "provision", "Set up again"
     way = Action(verb, label, name, main=True)
-    return (way, _stop(instance, tr), *leave, _image(instance, tr), _terminate(instance, tr))
+    here = (Action("kernel", "Use this notebook here", name),) if verb == "open" else ()
+    return (way, *here, _stop(instance, tr), *leave, _image(instance, tr), _terminate(instance, tr))
 
 
 def keep_action(instance: Instance) -> Action | None:

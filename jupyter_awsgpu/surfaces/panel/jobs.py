@@ -15,6 +15,8 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from jupyter_awsgpu import language
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
@@ -79,7 +81,7 @@ def start(command: Sequence[str], *, demo: bool, folder: Path) -> Job:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=opened,
-            env=_environment(demo=demo),
+            env=_environment(demo=demo, language="en"),  # a log that every reader puts into a language of his own
             **_detached(),
         )
     finally:
@@ -98,14 +100,19 @@ def answer(command: Sequence[str], *, demo: bool, timeout_s: float = 120.0) -> s
         errors="replace",
         timeout=timeout_s,
         check=False,
-        env={**_environment(demo=demo), "COLUMNS": "88", "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"},
+        env={
+            **_environment(demo=demo, language=language.spoken()),
+            "COLUMNS": "88",
+            "NO_COLOR": "1",
+            "PYTHONIOENCODING": "utf-8",
+        },
     )
     return (done.stdout + ("\n" + done.stderr if done.returncode else "")).strip()
 
 
-def _environment(*, demo: bool) -> dict[str, str]:
-    """Return our environment with the demo as the panel's switch has it, not as the shell had it."""
-    kept = {key: value for key, value in os.environ.items() if key != "AWSGPU_DEMO"}
+def _environment(*, demo: bool, language: str) -> dict[str, str]:
+    """Return our environment with the demo and the language as the panel has them, not as the shell had them."""
+    kept = {key: value for key, value in os.environ.items() if key != "AWSGPU_DEMO"} | {"AWSGPU_LANGUAGE": language}
     return {**kept, "AWSGPU_DEMO": "1"} if demo else kept
 
 

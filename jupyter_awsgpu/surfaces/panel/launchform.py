@@ -131,10 +131,13 @@ class LaunchForm(Column):
         bench = self._bench()
         here = self.fields.region_here or bench.clouds.default_region
         self._fill(self.fields.region, offers.region_options((), here, self._tr), prefer=here)
+        chosen = self.fields.type.value
         try:
-            found = regions(bench, str(self.fields.type.value), spot=False)
+            found = regions(bench, str(chosen), spot=False)
         except AwsGpuError:
             return  # the preflight says what is wrong with the type
+        if chosen != self.fields.type.value:
+            return  # a person chose on; the answer to the newer question comes, or has come
         self._fill(self.fields.region, offers.region_options(found, here, self._tr))
 
     def _load_images(self) -> None:

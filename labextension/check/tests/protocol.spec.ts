@@ -1,4 +1,4 @@
-import { readMessage } from '../../src/protocol';
+import { readMessage, readUseHere } from '../../src/protocol';
 
 describe('messages from Python', () => {
   it('reads a summary with the level it has', () => {
@@ -16,10 +16,17 @@ describe('messages from Python', () => {
     expect(readMessage({ kind: 'toast', toast })).toEqual({ kind: 'toast', toast });
   });
 
-  it.each([null, undefined, 3, 'x', [], {}, { kind: 'unheard-of' }, { kind: 'summary' }, { kind: 'use-here' }])(
+  it.each([null, undefined, 3, 'x', [], {}, { kind: 'unheard-of' }, { kind: 'summary' }])(
     'ignores what it does not know: %p',
     data => {
       expect(readMessage(data as never)).toBeNull();
     }
   );
+
+  it('reads which kernel a notebook shall move to, and which page is meant', () => {
+    const asked = { kind: 'use-here', kernel: 'awsgpu-gpu', page: 'p1' };
+    expect(readUseHere(asked)).toEqual({ kernel: 'awsgpu-gpu', page: 'p1' });
+    expect(readUseHere({ kind: 'use-here' })).toBeNull();
+    expect(readUseHere(undefined)).toBeNull();
+  });
 });

@@ -8,7 +8,7 @@ from jupyter_awsgpu.surfaces.panel.actions import actions_for, keep_action
 @pytest.mark.parametrize(
     ("differing", "verbs"),
     [
-        ({"phase": "up"}, ["open", "stop", "disconnect", "image", "terminate"]),
+        ({"phase": "up"}, ["open", "kernel", "stop", "disconnect", "image", "terminate"]),
         ({}, ["connect", "stop", "image", "terminate"]),
         ({"phase": "gave-up"}, ["connect", "stop", "disconnect", "image", "terminate"]),
         ({"phase": "up", "says": {"phase": "failed"}}, ["provision", "stop", "disconnect", "image", "terminate"]),

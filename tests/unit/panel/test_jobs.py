@@ -4,6 +4,7 @@ import sys
 
 import pytest
 
+from jupyter_awsgpu import language
 from jupyter_awsgpu.surfaces.panel import jobs
 
 
@@ -17,8 +18,18 @@ def test_a_launch_asks_nobody_and_opens_nothing():
 def test_the_real_aws_is_never_the_demo(monkeypatch):
     """The panel's switch wins over the shell's variable, both ways."""
     monkeypatch.setenv("AWSGPU_DEMO", "1")
-    assert "AWSGPU_DEMO" not in jobs._environment(demo=False)
-    assert jobs._environment(demo=True)["AWSGPU_DEMO"] == "1"
+    assert "AWSGPU_DEMO" not in jobs._environment(demo=False, language="en")
+    assert jobs._environment(demo=True, language="en")["AWSGPU_DEMO"] == "1"
+
+
+def test_an_answer_speaks_the_panel_s_language(tmp_path, monkeypatch):
+    """The table beneath the form is Chinese where the panel is."""
+    monkeypatch.setenv("AWSGPU_DATA_DIR", str(tmp_path))
+    language.speak("zh")
+    try:
+        assert "没有在运行" in jobs.answer(("demo", "status"), demo=False)
+    finally:
+        language.speak("en")
 
 
 @pytest.fixture
