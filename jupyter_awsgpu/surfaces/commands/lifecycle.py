@@ -78,7 +78,7 @@ def provision(ask: Ask, *, name: str | None, environment: str | None) -> Any:
 @click.option("--freeze", is_flag=True, help="Let it run on; its disk is copied as a power cut would leave it.")
 @click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 @pass_ask
-def image(ask: Ask, *, name: str | None, yes: bool, **how: Any) -> Any:
+def image(ask: Ask, /, *, name: str | None, yes: bool, **how: Any) -> Any:
     """Make an image of the instance; launch TYPE --image NAME starts from it."""
     from jupyter_awsgpu.verbs.image import image as copy
 
