@@ -38,18 +38,21 @@ def overview(ask: Ask) -> Any:
         return Instances((), simulated=ask.simulated)
 
 
+LOGS = ("guest", "jupyter", "tunnel", "operations")
+
+
 @verb("logs")
 @click.argument("name", type=values.INSTANCE, required=False)
-@click.option(
-    "--source", type=click.Choice(["guest", "jupyter", "tunnel", "operations"]), default="guest", show_default=True
-)
+@click.option("--source", type=click.Choice(LOGS), help="Whose; guest unless told. `logs tunnel` will do, too.")
 @click.option("--follow", "-f", is_flag=True, help="Go on until interrupted.")
 @pass_ask
-def logs(ask: Ask, *, name: str | None, source: str, follow: bool) -> Any:
+def logs(ask: Ask, *, name: str | None, source: str | None, follow: bool) -> Any:
     """Print what the instance, its Jupyter, the tunnel or this machine's verbs said."""
     from jupyter_awsgpu.verbs.logs import logs as read
 
-    return Lines(read(ask.bench(), name, source=source, follow=follow), endless=follow)
+    if source is None and name in LOGS:
+        name, source = None, name
+    return Lines(read(ask.bench(), name, source=source or "guest", follow=follow), endless=follow)
 
 
 @verb("doctor")
