@@ -57,6 +57,12 @@ def group_name(owner: str) -> str:
     return f"awsgpu-{short_owner(owner)}"
 
 
+def presumed_owner(bench: Workbench) -> str:
+    """Return whom AWS took us for at the last launch, to ask by while it is asked again; without one, ask now."""
+    known = bench.clouds.cache.get(OWNER_FACT, DAY_S)
+    return known if isinstance(known, str) else bench.clouds.identity().owner
+
+
 def look_ahead(bench: Workbench, wishes: Wishes) -> tuple[bool, bool]:
     """Ask for key pair and group, as far as a launch will want ours, and say whether they are there already.
 
@@ -64,8 +70,7 @@ def look_ahead(bench: Workbench, wishes: Wishes) -> tuple[bool, bool]:
     first. Read-only, and of no effect if it is somebody else this time.
     """
     cloud = bench.cloud(wishes.region)
-    known = bench.clouds.cache.get(OWNER_FACT, DAY_S)
-    owner = known if isinstance(known, str) else bench.clouds.identity().owner
+    owner = presumed_owner(bench)
     return cloud.look_ahead(owner=owner, key_name=_key_name(bench, owner, wishes), group_name=group_name(owner))
 
 

@@ -29,13 +29,14 @@ from jupyter_awsgpu.host import generate_host_key
 from jupyter_awsgpu.model import InstanceState
 from jupyter_awsgpu.records import JournalEntry
 from jupyter_awsgpu.remote.user_data import GuestConfig, user_data
-from jupyter_awsgpu.verbs.access import ensure_access, resource_tags
+from jupyter_awsgpu.verbs.access import ensure_access, presumed_owner, resource_tags
 from jupyter_awsgpu.verbs.arrival import Way, arrive
-from jupyter_awsgpu.verbs.attempts import attempt_launch, finish_unanswered, note_found
+from jupyter_awsgpu.verbs.attempts import UNANSWERED, attempt_launch, finish_unanswered, note_found
 from jupyter_awsgpu.verbs.choice import Choice, require_consent
 from jupyter_awsgpu.verbs.choosing import regions
 from jupyter_awsgpu.verbs.data import attach_data, bring, data_volumes, near_data, no_capacity, present
 from jupyter_awsgpu.verbs.environment import read_environment
+from jupyter_awsgpu.verbs.guard import arm_guard, drop_prepared, guard_tags, prepare_guard
 from jupyter_awsgpu.verbs.image_here import bring_image, require_ready
 from jupyter_awsgpu.verbs.mirrors import guest_settings
 from jupyter_awsgpu.verbs.preflight import cleared, forget_permission
@@ -147,8 +148,10 @@ class _Launch:
         if self.wishes.data_gb == 0:
             return None
         try:
-            cloud = self.bench.cloud(self.wishes.region)
-            return present(data_volumes(cloud, self.bench.clouds.identity().owner, self.wishes.name))
+            cloud, presumed = self.bench.cloud(self.wishes.region), presumed_owner(self.bench)
+            found = present(data_volumes(cloud, presumed, self.wishes.name))
+            owner = self.bench.clouds.identity().owner
+            return found if owner == presumed else present(data_volumes(cloud, owner, self.wishes.name))
         except AwsGpuError:
             if self.wishes.data_gb is None:
                 return None
@@ -176,6 +179,7 @@ class _Launch:
         booting = instance.state is InstanceState.PENDING
         if booting:
             instance = wait_until_running(self.bench, instance, self.operation)
+        arm_guard(self.bench, instance, self.operation)
         return self._arrive(with_tunnel(self.bench, instance), data, booting=booting)
 
     def _require_same_wishes(self, instance: Instance) -> None:
@@ -247,6 +251,8 @@ class _Launch:
             access = ensure_access(self.bench, choice.cloud, identity, self.wishes, choice.vpc_id)
             step.say(f"Key {access.key_name}; SSH from this machine's address only")
         launch_id = f"l-{secrets.token_hex(8)}"
+        has = self._tags(identity, launch_id, choice)
+        prepare_guard(self.bench, choice.cloud, launch_id, has, self.operation)
         private, public = generate_host_key()
         self.bench.records.pins.write(launch_id, (public,))
         request = choice.cloud.launch_request(
@@ -257,7 +263,7 @@ class _Launch:
             group_ids=access.group_ids,
             user_data=user_data(self._guest_config(launch_id, choice), (private, public), choice.image.user),
             client_token=launch_id,
-            tags=self._tags(identity, launch_id, choice),
+            tags=has,
             price=choice.paid,
         )
         entry = JournalEntry(
@@ -268,7 +274,13 @@ class _Launch:
             written=self.bench.now(),
             wishes=_plain(self.wishes),
         )
-        instance = attempt_launch(self.bench, choice, entry, request, self.operation)
+        try:
+            instance = attempt_launch(self.bench, choice, entry, request, self.operation)
+        except AwsGpuError as exc:
+            if not isinstance(exc, UNANSWERED):
+                drop_prepared(self.bench, choice.cloud, launch_id, has)
+            raise
+        arm_guard(self.bench, instance, self.operation)
         return wait_until_running(self.bench, instance, self.operation)
 
     def _tags(self, identity: Identity, launch_id: str, choice: Choice) -> dict[str, str]:
@@ -281,7 +293,13 @@ class _Launch:
         }
         if choice.paid is not None:
             more["price"] = f"{choice.paid.per_hour:g} {choice.paid.currency}"
-        return {"Name": f"awsgpu-{self.wishes.name}", **resource_tags(identity, **more)}
+        has = {"Name": f"awsgpu-{self.wishes.name}", **resource_tags(identity, **more)}
+        return has | guard_tags(self.wishes, self._rate(choice))
+
+    def _rate(self, choice: Choice) -> float | None:
+        """Return what an hour of it costs in all."""
+        per_hour = choice.paid.per_hour if choice.paid else None
+        return hourly_rate(choice.cloud, per_hour, choice.disk_gb, self.data_gb)
 
     def _guest_config(self, launch_id: str, choice: Choice) -> GuestConfig:
         wishes, settings = self.wishes, self.bench.settings
@@ -293,9 +311,7 @@ class _Launch:
             on_idle="terminate" if wishes.spot == "yes" else wishes.on_idle,
             max_hours=wishes.max_hours,
             budget=wishes.budget,
-            price_per_hour=hourly_rate(
-                choice.cloud, choice.paid.per_hour if choice.paid else None, choice.disk_gb, self.data_gb
-            ),
+            price_per_hour=self._rate(choice),
             python=wishes.python,
             cuda=wishes.cuda,
             environment=self.way.brings[0][0] if self.way.brings else None,
