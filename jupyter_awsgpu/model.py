@@ -212,6 +212,9 @@ class Wishes:
     on_idle: Literal["stop", "terminate"] = "stop"
     max_hours: float | None = 12.0
     budget: float | None = None
+    guard: Literal["none", "scheduler"] = "none"
+    guard_role: str | None = None
+    """The ARN of the role by which EventBridge Scheduler may end the instance."""
     local_port: int = 8889
 
 
@@ -356,6 +359,24 @@ class Instance:
     def local_port(self) -> int | None:
         """The tunnel's local port, if a tunnel is open."""
         return self.tunnel.local_port if self.tunnel else None
+
+
+@dataclass(frozen=True, slots=True)
+class Transfer:
+    """What a `push` or `pull` did: files and bytes that travelled, files that were the same, and what was left out.
+
+    `links` are symbolic links, which do not travel; `restless` are files that changed while they were read.
+    """
+
+    name: str
+    verb: str
+    files: int
+    size: int
+    same: int
+    ignored: int
+    links: int
+    restless: tuple[str, ...]
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)

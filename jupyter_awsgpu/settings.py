@@ -54,6 +54,9 @@ class AWSGPU(Configurable):
     budget = Float(0.0, min=0, help="Dollars one run may cost before the instance stops; 0 for no limit.").tag(
         config=True
     )
+    guard_role = Unicode(
+        None, allow_none=True, help="The ARN of a role that lets EventBridge Scheduler end instances (--guard)."
+    ).tag(config=True)
     confirm_above = Float(5.0, min=0, help="Price per hour above which a launch wants --yes.").tag(config=True)
     open_browser = Bool(True, help="Open the browser when Jupyter answers.").tag(config=True)
     language = Enum(

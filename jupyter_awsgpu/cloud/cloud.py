@@ -17,6 +17,7 @@ from jupyter_awsgpu.cloud import (
     prices,
     quotas,
     request,
+    schedules,
     storage,
     types,
 )
@@ -25,6 +26,7 @@ from jupyter_awsgpu.errors import AwsGpuError, AwsRefused, ImageNotFound, QuotaT
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from jupyter_awsgpu.cloud.clouds import Clouds
     from jupyter_awsgpu.cloud.network import Subnet
@@ -435,6 +437,38 @@ class Cloud:
     def snapshot_progress(self, snapshot_id: str) -> tuple[str, float]:
         """Return a snapshot's state in EC2's word, and how much of it is copied (0 to 1)."""
         return storage.snapshot_progress(self.place, snapshot_id)
+
+    # ── the guard outside the machine ────────────────────────────────────────────────────────
+
+    def ensure_schedules(self, group: str, tags: Mapping[str, str]) -> None:
+        """Have the owner's group of schedules."""
+        schedules.ensure_group(self.place, group, tags)
+
+    def schedule(
+        self,
+        *,
+        group: str,
+        name: str,
+        role: str,
+        at: datetime,
+        act: schedules.Act,
+        about: str,
+        instance_id: str | None = None,
+    ) -> None:
+        """Make or change the schedule that ends an instance; without an instance it is switched off."""
+        schedules.put(
+            self.place, group=group, name=name, role=role, at=at, act=act, instance_id=instance_id, about=about
+        )
+
+    def unschedule(self, group: str, name: str) -> None:
+        """Remove a schedule."""
+        schedules.remove(self.place, group, name)
+
+    def schedule_names(self, group: str) -> tuple[str, ...]:
+        """Return the names of a group's schedules."""
+        return schedules.names(self.place, group)
+
+    # ── what is left ─────────────────────────────────────────────────────────────────────────
 
     def leftovers(self, owner: str) -> tuple[Leftover, ...]:
         """Return everything of the owner's here that costs or clutters."""

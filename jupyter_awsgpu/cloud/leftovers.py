@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from jupyter_awsgpu.cloud import instances, keys, lifecycle, network, prices, storage, tags
+from jupyter_awsgpu.cloud import instances, keys, lifecycle, network, prices, schedules, storage, tags
 from jupyter_awsgpu.cloud.place import filters
 from jupyter_awsgpu.cloud.refusals import refusals
-from jupyter_awsgpu.errors import OtherOwner
+from jupyter_awsgpu.errors import AwsError, OtherOwner, PermissionDenied
 from jupyter_awsgpu.model import ADOPTED, InstanceState, Leftover
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def leftovers(place: Place, owner: str) -> tuple[Leftover, ...]:
         *_addresses(place, owner),
         *_key_pairs(place, owner, living),
         *_groups(place, owner, living),
+        *_schedules(place, owner, living),
     )
 
 
@@ -149,6 +151,19 @@ def _groups(place: Place, owner: str, living: Iterable[Instance]) -> list[Leftov
     ]
 
 
+def _schedules(place: Place, owner: str, living: Iterable[Instance]) -> list[Leftover]:
+    """Return schedules whose instance is gone or stopped; who may not look at schedules has made none."""
+    group = schedules.group_of(owner)
+    armed = {one.launch_id for one in living if one.state.bills}
+    with suppress(PermissionDenied, AwsError):
+        return [
+            Leftover("schedule", f"{group}/{name}", name, place.region, 0.0, "ends nothing any more", f"group={group}")
+            for name in schedules.names(place, group)
+            if name not in armed
+        ]
+    return []
+
+
 # ── removal ──────────────────────────────────────────────────────────────────────────────────
 
 
@@ -157,6 +172,11 @@ def remove(place: Place, one: Leftover) -> None:
 
     Raises `OtherOwner` where the tags are not ours, and what AWS refuses.
     """
+    if one.kind == "schedule":
+        group, _, name = one.id.partition("/")
+        schedules.require_ours(place, group)
+        schedules.remove(place, group, name)
+        return
     _require_ours(place, one)
     removers: dict[str, Callable[[Place, str], None]] = {
         "instance": _terminate_and_wait,

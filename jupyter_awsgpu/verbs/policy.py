@@ -58,6 +58,18 @@ CHANGE = (
 PAUSE = ("ec2:StartInstances", "ec2:StopInstances")
 """Allowed on an adopted instance too."""
 
+GUARD = (
+    "scheduler:CreateSchedule",
+    "scheduler:CreateScheduleGroup",
+    "scheduler:DeleteSchedule",
+    "scheduler:GetScheduleGroup",
+    "scheduler:ListSchedules",
+    "scheduler:ListTagsForResource",
+    "scheduler:TagResource",
+    "scheduler:UpdateSchedule",
+)
+"""For `--guard scheduler` alone, on schedules of our names; `iam:PassRole` hands the role over."""
+
 TAG = "jupyter-awsgpu:schema"
 
 
@@ -72,6 +84,7 @@ def iam_policy(partition: str = "aws") -> dict[str, Any]:
     tagged_resource = {"Null": {f"aws:ResourceTag/{TAG}": "false"}}
     made_by_us = {"Null": {f"aws:ResourceTag/{TAG}": "false", f"aws:ResourceTag/{ADOPTED}": "true"}}
     adopting = {"Null": {f"aws:ResourceTag/{TAG}": "true"}, "StringEquals": {f"aws:RequestTag/{ADOPTED}": "1"}}
+    handed = {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
     parameters = f"arn:{partition}:ssm:*::parameter/aws/service/*"
     quotas = f"arn:{partition}:servicequotas:*:*:ec2/*"
     made = [
@@ -95,6 +108,8 @@ def iam_policy(partition: str = "aws") -> dict[str, Any]:
             _statement("ChangeOurs", CHANGE, "*", made_by_us),
             _statement("TagOurs", ("ec2:CreateTags",), f"arn:{partition}:ec2:*:*:instance/*", made_by_us),
             _statement("Pause", PAUSE, "*", tagged_resource),
+            _statement("GuardFromOutside", GUARD, f"arn:{partition}:scheduler:*:*:*/awsgpu-*"),
+            _statement("PassGuardRole", ("iam:PassRole",), f"arn:{partition}:iam::*:role/*", handed),
             _statement("Adopt", ("ec2:CreateTags",), f"arn:{partition}:ec2:*:*:instance/*", adopting),
         ],
     }

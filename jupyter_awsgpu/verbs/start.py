@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from jupyter_awsgpu.errors import Interrupted, NoCapacity, NoCapacityToStart, WrongState
 from jupyter_awsgpu.model import InstanceState
 from jupyter_awsgpu.verbs.arrival import Way, arrive
+from jupyter_awsgpu.verbs.guard import arm_guard
 from jupyter_awsgpu.verbs.selection import choose
 
 if TYPE_CHECKING:
@@ -56,7 +57,9 @@ def start_instance(bench: Workbench, instance: Instance, operation: Operation) -
                 cloud.start(instance.instance_id)
             except NoCapacity as exc:
                 raise NoCapacityToStart(None, **exc.facts | {"name": instance.name}) from exc
-    return wait_until_running(bench, instance, operation)
+    running = wait_until_running(bench, instance, operation)
+    arm_guard(bench, running, operation)
+    return running
 
 
 def wait_until_running(bench: Workbench, instance: Instance, operation: Operation) -> Instance:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_awsgpu.errors import Interrupted
 from jupyter_awsgpu.model import InstanceState
+from jupyter_awsgpu.verbs.guard import drop_guard
 from jupyter_awsgpu.verbs.selection import choose, with_tunnel
 from jupyter_awsgpu.verbs.start import STOPPED_WITHIN_S
 
@@ -31,6 +32,7 @@ def stop(bench: Workbench, name: str | None = None) -> Instance:
             with operation.step("stopped", "Waiting until it has stopped") as step:
                 stopped = cloud.wait_for(instance.instance_id, {InstanceState.STOPPED}, timeout_s=STOPPED_WITHIN_S)
                 step.say("Stopped; only its disk is billed now")
+            drop_guard(bench, instance)
             return with_tunnel(bench, stopped)
         except KeyboardInterrupt as exc:
             exists = f"{instance.name} is stopping, or still running."

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from jupyter_awsgpu.errors import Interrupted, NeedsYes
 from jupyter_awsgpu.model import InstanceState
 from jupyter_awsgpu.verbs import picker
+from jupyter_awsgpu.verbs.guard import drop_guard
 from jupyter_awsgpu.verbs.selection import choose, with_tunnel
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def terminate(bench: Workbench, name: str | None = None, *, yes: bool = False) -
             with operation.step("terminated", "Waiting until it is gone") as step:
                 gone = cloud.wait_for(instance.instance_id, {InstanceState.TERMINATED}, timeout_s=TERMINATED_WITHIN_S)
                 step.say("Gone; nothing of it is billed any more")
+            drop_guard(bench, instance)
             forget(bench, instance)
             return with_tunnel(bench, gone)
         except KeyboardInterrupt as exc:

@@ -42,6 +42,7 @@ def _defaults(settings: AWSGPU) -> dict[str, object]:
         "on_idle": settings.on_idle,
         "max_hours": settings.max_hours or None,
         "budget": settings.budget or None,
+        "guard_role": settings.guard_role,
         "local_port": settings.local_port,
     }
 

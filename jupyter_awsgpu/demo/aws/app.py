@@ -15,6 +15,7 @@ from jupyter_awsgpu.demo.aws import (
     operations,
     placement,
     regions,
+    schedules,
     spot,
     spot_operations,
     volumes,
@@ -52,6 +53,7 @@ def _prepare(world: World) -> None:
     image_store.install()
     operations.install(world)
     volumes.install(world)
+    schedules.install(world)
     # RunInstances shows the instance's own state: a repeated ClientToken finds it running (moto: always pending).
     EC2BaseResponse.RESPONSE_KEY_PATH_TO_TRANSFORMER.pop("RunInstances.Reservation.Instances.Instance.State", None)
     # Filters of DescribeInstances that moto does not know (EC2 API reference, DescribeInstances).

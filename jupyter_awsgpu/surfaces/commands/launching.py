@@ -41,6 +41,8 @@ WISHES: tuple[Callable[[Any], Any], ...] = (
     click.option("--on-idle", type=click.Choice(["stop", "terminate"]), help="What an idle instance does."),
     click.option("--max-hours", type=values.CAP, help="Hours until it stops in any case; 12, none."),
     click.option("--budget", type=values.BUDGET, help="Dollars this run may cost, then it stops."),
+    click.option("--guard", type=click.Choice(["none", "scheduler"]), help="A guard outside the machine, at the cap."),
+    click.option("--guard-role", metavar="ARN", help="The role by which EventBridge Scheduler may end it."),
     click.option("--subnet", type=values.SUBNET, help="A subnet instead of the default VPC's."),
     click.option("--security-group", type=values.GROUP, help="A security group instead of ours."),
     click.option("--instance-profile", metavar="PROFILE", help="An IAM instance profile for it."),

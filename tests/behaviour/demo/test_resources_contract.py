@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from datetime import UTC, datetime
+from typing import Any
+
 from tests.behaviour.demo.aws_clients import Aws, eventually, refusal
 from tests.behaviour.demo.aws_contract import API, EBS, ERRORS, UNCONFIRMED, contract
 
@@ -148,16 +152,47 @@ def test_a_placement_group_in_use_stays(aws: Aws) -> None:
     assert ec2.describe_placement_groups()["PlacementGroups"] == []
 
 
-@contract("https://docs.aws.amazon.com/scheduler/latest/APIReference/API_CreateSchedule.html")
-def test_a_schedule_is_kept_until_deleted(aws: Aws) -> None:
-    """A one-time schedule that stops an instance is stored, found and deleted (it does not fire here)."""
-    scheduler = aws("scheduler")
-    target = {"Arn": "arn:aws:scheduler:::aws-sdk:ec2:stopInstances", "RoleArn": "arn:aws:iam::123456789012:role/r"}
-    wish = {"Name": "cap", "ScheduleExpression": "at(2030-01-01T00:00:00)", "FlexibleTimeWindow": {"Mode": "OFF"}}
-    scheduler.create_schedule(**wish, Target=target, ActionAfterCompletion="DELETE")
-    assert scheduler.get_schedule(Name="cap")["Target"]["Arn"] == target["Arn"]
+def trusted_role(aws: Aws, service: str, name: str) -> str:
+    """Make a role that a service may take, and return its ARN."""
+    statement = {"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    return str(aws("iam").create_role(RoleName=name, AssumeRolePolicyDocument=document)["Role"]["Arn"])
+
+
+def stopping(instance_id: str, at: datetime, role: str) -> dict[str, Any]:
+    """Return a one-time schedule that stops an instance."""
+    target = {"Arn": "arn:aws:scheduler:::aws-sdk:ec2:stopInstances", "RoleArn": role}
+    return {
+        "Name": "cap",
+        "ScheduleExpression": f"at({at:%Y-%m-%dT%H:%M:%S})",
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "Target": {**target, "Input": json.dumps({"InstanceIds": [instance_id]})},
+        "ActionAfterCompletion": "DELETE",
+    }
+
+
+@contract("https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html")
+def test_a_schedule_acts_once_and_is_gone(aws: Aws) -> None:
+    """A one-time schedule is kept until it is deleted; when it is time it stops its instance and is no more."""
+    scheduler, running = aws("scheduler"), aws.running()["InstanceId"]
+    role = trusted_role(aws, "scheduler.amazonaws.com", "guard")
+    scheduler.create_schedule(**stopping(running, datetime(2099, 1, 1, tzinfo=UTC), role))
+    assert scheduler.get_schedule(Name="cap")["Target"]["RoleArn"] == role
     scheduler.delete_schedule(Name="cap")
     assert refusal(scheduler.get_schedule, Name="cap")[:2] == ("ResourceNotFoundException", 404)
+    scheduler.create_schedule(**stopping(running, datetime.now(UTC), role))
+    aws.until(running, "stopped")
+    assert refusal(scheduler.get_schedule, Name="cap")[0] == "ResourceNotFoundException"
+
+
+@contract("https://docs.aws.amazon.com/scheduler/latest/UserGuide/troubleshooting.html")
+def test_a_role_that_scheduler_may_not_take_is_refused(aws: Aws) -> None:
+    """A role that is not there, or trusts another service, is a ValidationException."""
+    other = trusted_role(aws, "ec2.amazonaws.com", "machine")
+    for role in ("arn:aws:iam::123456789012:role/nobody", other):
+        code, _, text = refusal(aws("scheduler").create_schedule, **stopping("i-0", datetime.now(UTC), role))
+        assert code == "ValidationException"
+        assert "execution role" in text
 
 
 @contract(UNCONFIRMED)
