@@ -146,7 +146,7 @@ class Relay:
             self.got = about["n"]
             if "signal" in about:
                 self.signal(about["signal"])
-            else:
+            elif "c" in about:
                 self._forward(about["c"], parts)
             self.say({"got": self.got})
 

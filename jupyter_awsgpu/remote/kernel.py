@@ -11,6 +11,7 @@ import json
 import secrets
 import signal
 import threading
+import time
 from contextlib import suppress
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -31,6 +32,8 @@ AGAIN_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 
 SIGN_OF_LIFE_S = 10.0
 """How often the relay hears from here; after a minute of silence it takes us for away."""
+
+REST_WITHIN_S = 2.0
 
 KILL = 9
 """SIGKILL on the instance, whatever this machine's own numbers are."""
@@ -103,6 +106,16 @@ class RemoteKernel:
         if not (self._owed and not self._outbox.empty()):
             self._left.set()
             self._drop()
+
+    def rest(self) -> None:
+        """Let go of the connection for a later process, which gets what is not handed on yet, and nothing twice."""
+        self._doors.freeze()
+        self._outbox.put({"rest": True})  # what was acknowledged before it has arrived with it
+        deadline = time.monotonic() + REST_WITHIN_S
+        while self._dialogue is not None and not self._outbox.empty() and time.monotonic() < deadline:
+            self._ended.wait(0.02)
+        self._left.set()
+        self._drop()
 
     @property
     def host(self) -> Host | None:

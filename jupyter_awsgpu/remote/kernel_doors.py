@@ -91,6 +91,7 @@ class Doors:
         self._here: dict[str, float] = {}
         self._asked: dict[tuple[str, bytes], list[bytes]] = {}
         self._done: list[int] = []
+        self._frozen = False
         self._recalls: dict[str, tuple[str, list[bytes], list[dict[str, Any]]]] = {}
         self._allowance = (time.monotonic(), float(LATE_BYTES_PER_S), float(LATE_MESSAGES_PER_S))
         self._thread.start()
@@ -151,11 +152,12 @@ class Doors:
         """Have no kernel there; another will come."""
         self._do(self._forget)
 
-    def settle(self, timeout_s: float) -> None:
-        """Wait until what has come is with its clients."""
-        settled = threading.Event()
-        self._do(lambda: self._do(settled.set))  # in the turn after the one that hands on
-        settled.wait(timeout_s)
+    def freeze(self) -> None:
+        """Hand nothing on any more; returns once that holds."""
+        held = threading.Event()
+        self._do(lambda: setattr(self, "_frozen", True))
+        self._do(held.set)
+        held.wait(5)
 
     def recalled(self, question: str, cell: str | None, parts: list[bytes]) -> None:
         """One message of the answer to a page's question, or (`cell` is None) its end."""
@@ -262,6 +264,8 @@ class Doors:
 
     def _hand_on(self) -> int | None:
         """Hand on what may be; return how many milliseconds from now there may be more, if ever by itself."""
+        if self._frozen:
+            return None
         wait_s = self._let_in()
         while self._queue:
             said = self._queue[0]

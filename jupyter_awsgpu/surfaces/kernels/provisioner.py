@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 from traitlets import Dict
 
+from jupyter_awsgpu.surfaces.kernels import waiting
+
 if TYPE_CHECKING:
     from jupyter_client.connect import KernelConnectionInfo
 
@@ -32,6 +34,8 @@ class Provisioner(KernelProvisionerBase):
 
     _kernel: RemoteKernel | None = None
     _doors: Doors | None = None
+    _left_behind: dict[str, Any] | None = None
+    _stays = False
 
     @property
     def has_process(self) -> bool:
@@ -71,10 +75,13 @@ class Provisioner(KernelProvisionerBase):
 
         kwargs.pop("extra_arguments", None)
         kwargs.pop("transport_encryption", None)  # SSH carries and encrypts
+        manager: Any = self.parent
         if self._doors is None:
             self._doors = Doors()
+            self._left_behind = waiting.find(self.kernel_id or "")
+            if self._left_behind is not None:
+                manager.session.key = self._left_behind["key"].encode()
         self._doors.show()
-        manager: Any = self.parent
         for name, value in self._doors.connection.items():
             setattr(manager, name, value)
         manager.write_connection_file()
@@ -83,7 +90,10 @@ class Provisioner(KernelProvisionerBase):
         return prepared
 
     async def launch_kernel(self, cmd: list[str], **_: Any) -> KernelConnectionInfo:
-        """Start the kernel on the instance; raises the errors of the way in and `KernelFailed`."""
+        """Start the kernel on the instance, or be the one that an earlier server left there.
+
+        Raises the errors of the way in and `KernelFailed`.
+        """
         del cmd  # the instance knows its interpreter
         from jupyter_awsgpu import wiring
         from jupyter_awsgpu.remote.kernel import RemoteKernel
@@ -92,21 +102,55 @@ class Provisioner(KernelProvisionerBase):
         document = dict(self.instance)
         kernel = RemoteKernel(document["name"], lambda: wiring.reach_for_kernel(document), self._doors)
         info: Any = self.connection_info  # the key is bytes, whatever the type says
-        try:
-            await asyncio.to_thread(kernel.start, info["key"].decode())
-        except BaseException:
-            self._doors.close()
-            self._doors = None
-            raise
+        key = info["key"].decode()
+        left_behind, self._left_behind = self._left_behind, None
+        if left_behind is not None:
+            kernel.resume(key, left_behind["kernel"])
+        else:
+            await self._start(kernel, key, document)
         self._kernel = kernel
+        self._note(key=key, kernel=kernel.found)
         return self.connection_info
+
+    async def _start(self, kernel: RemoteKernel, key: str, document: dict[str, Any]) -> None:
+        try:
+            await asyncio.to_thread(
+                kernel.start,
+                key,
+                environment=document.get("environment", ""),
+                lease_s=document.get("lease_s"),
+            )
+        except BaseException:
+            self._close_doors()
+            raise
+
+    def _note(self, **facts: Any) -> None:
+        """Let a later server find the kernel: only for one that a Jupyter server started."""
+        manager: Any = self.parent
+        application: Any = getattr(getattr(manager, "parent", None), "parent", None)
+        if hasattr(application, "session_manager"):
+            here = waiting.server(application.root_dir)
+            waiting.note(self.kernel_id or "", server=here, spec=manager.kernel_name, **facts)
+
+    async def stay(self) -> None:
+        """Let go of the kernel, which goes on and waits for the next server."""
+        kernel, self._kernel = self._kernel, None
+        self._stays = True
+        if kernel is not None:
+            await asyncio.to_thread(kernel.rest)
 
     async def cleanup(self, restart: bool = False) -> None:
         """Let go of the connection, and of the local sockets unless the kernel comes again."""
         self._let_go()
-        if not restart and self._doors is not None:
-            self._doors.close()
-            self._doors = None
+        if not restart:
+            self._close_doors()
+            if not self._stays:
+                waiting.forget(self.kernel_id or "")
+
+    def _close_doors(self) -> None:
+        doors, self._doors = self._doors, None
+        if doors is not None:
+            doors.close()
 
     def _let_go(self) -> None:
         if self._kernel is not None:

@@ -1,0 +1,128 @@
+"""A notebook whose kernel is on an instance: the link is cut, the server here restarts, nothing is missing."""
+
+import json
+import os
+import sys
+import time
+from contextlib import suppress
+
+import pytest
+from playwright.sync_api import expect
+
+from jupyter_awsgpu.demo import client
+from tests.browser.terminal import awsgpu
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(420)]
+
+TOKEN = "a-token-for-tests"  # the `lab` fixture's
+CUT_S = 30 if os.environ.get("FULL") else 6
+LINES = CUT_S
+CELLS = tuple(
+    f"import time\nfor i in range({LINES}):\n    print('{name}', i, flush=True)\n    time.sleep(1)\n'{name} is done'"
+    for name in ("first", "second")
+)
+TITLE = "Python 3 · gpu (p2.xlarge, SIMULATED)"
+PATIENCE_MS = 120_000
+
+
+class Page:
+    """One notebook in a browser."""
+
+    def __init__(self, context, lab, name):
+        self.lab = lab
+        self.file = lab.home / "work" / name
+        cells = [
+            {"cell_type": "code", "id": f"c{i}", "source": text, "metadata": {}, "outputs": [], "execution_count": None}
+            for i, text in enumerate(CELLS)
+        ]
+        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}}
+        self.file.write_text(json.dumps({"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}))
+        self.page = context.new_page()
+        self.page.set_default_timeout(PATIENCE_MS)
+        message = self.page.locator(".jp-Dialog", has_text="Server Connection Error")
+        self.page.add_locator_handler(message, self._close)
+        self.page.goto(f"{lab.url}/lab/tree/{name}?token={TOKEN}&reset")
+        self.cell(1).wait_for()
+
+    def _close(self, message):
+        message.get_by_role("checkbox").check()
+        message.get_by_role("button", name="Close").click()
+
+    def cell(self, number):
+        return self.page.locator(".jp-Notebook .jp-Cell").nth(number)
+
+    def pick(self, title):
+        """Choose the kernel as a person does: by its name at the notebook's top right."""
+        self.page.get_by_text("Python 3 (ipykernel) | Idle").wait_for()
+        self.page.locator(".jp-KernelName").click()
+        self.page.locator(".jp-Dialog select").select_option(label=title)
+        self.page.locator(".jp-Dialog").get_by_role("button", name="Select").click()
+        self.page.get_by_text(f"{title} | Idle").wait_for()
+
+    def run_all(self):
+        """Run both cells, one after the other."""
+        self.page.get_by_role("menuitem", name="Run", exact=True).click()
+        self.page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+
+    def shows(self, number, text):
+        expect(self.cell(number).locator(".jp-OutputArea")).to_contain_text(text, timeout=PATIENCE_MS)
+
+    def saved(self):
+        """Save, and return what the file then holds."""
+        before = self.file.stat().st_mtime_ns
+        self.page.get_by_role("button", name="Save and create checkpoint").click()
+        deadline = time.monotonic() + PATIENCE_MS / 1000
+        while True:
+            assert time.monotonic() < deadline, "it was not saved"
+            self.page.wait_for_timeout(50)
+            with suppress(ValueError):  # half written
+                if self.file.stat().st_mtime_ns != before:
+                    return json.loads(self.file.read_text())
+
+
+def restart(lab):
+    """End the server as Ctrl-C does, and start it as it was."""
+    lab.process.terminate()
+    lab.process.wait(60)
+    lab.start(AWSGPU_DEMO="1", BROWSER=f"{sys.executable} {lab.home / 'opener.py'} %s")
+
+
+@pytest.fixture
+def instance(fresh):
+    return awsgpu("launch", "p2.xlarge", "--yes", "--no-open")["instance_id"]
+
+
+@pytest.fixture
+def notebook(fresh, chromium, instance):
+    """Open notebooks with both cells, their kernel picked."""
+    context = chromium.new_context(viewport={"width": 1280, "height": 1000})
+    opened = []
+
+    def open_(name):
+        opened.append(Page(context, fresh, name))
+        opened[-1].pick(TITLE)
+        return opened[-1]
+
+    yield open_
+    context.close()
+    fresh.forget_panel()  # every session, and with them the kernels
+    for one in opened:
+        one.file.unlink()
+
+
+def test_an_outage_and_a_restart_leave_no_trace(demo, fresh, instance, notebook):
+    """The cell that ended and the one that ran while nobody could hear them are saved as from an uncut run."""
+    uncut = notebook("uncut.ipynb")
+    uncut.run_all()
+    uncut.shows(1, "second is done")
+    wanted = uncut.saved()
+
+    cut = notebook("cut.ipynb")
+    cut.run_all()
+    cut.shows(0, "first 1")
+    client.ask(demo, "cut", {"instance_id": instance, "seconds": CUT_S})
+    restart(fresh)
+    cut.shows(0, "first is done")
+    cut.shows(1, "second is done")
+    cut.page.get_by_text(f"{TITLE} | Idle").wait_for()
+    assert cut.saved() == wanted
