@@ -5,7 +5,7 @@ The tree:
     AwsGpuError
     ├── UsageError            the command line is off; nothing was created      (exit status 2)
     │   ├── BadValue · BadName · UnknownType · UnknownRegion · UnknownZone · NothingSelected
-    │   ├── CannotTravel · TooMuchToTravel
+    │   ├── CannotTravel · TooMuchToTravel · NothingThere
     │   └── NeedsYes          money or data is at stake, and nobody said --yes
     ├── CredentialsError      AWS does not know who is asking
     │   └── NoCredentials · CredentialsExpired · CredentialsRefused · ProfileMissing
@@ -24,7 +24,7 @@ The tree:
     │       ImageUnproven · DataInUse · ResizeHalfDone
     ├── HostError             the way to the instance
     │   └── SshUnreachable · SshRefused · HostKeyWrong · HostKeyUnknown · HostKeyNotShown
-    │       KeyMissing · KeyTooOpen · RemoteCommandFailed
+    │       KeyMissing · KeyTooOpen · RemoteCommandFailed · TransferFailed
     ├── TunnelError           PortTaken · ForwardTaken · TunnelLost
     ├── GuestError            ProvisioningFailed · JupyterDown · KernelFailed
     │   └── CellFailed · CellLost · ModuleMissing · ModuleIsAFile · CannotComeBack
@@ -223,6 +223,13 @@ class TooMuchToTravel(UsageError):
     code = "too-much-to-travel"
     cause = "The cell did not run: it reads {size} that {name} does not have ({what}); {limit} travel unasked."
     remedy_template = "awsgpu cell --limit {enough}"
+
+
+class NothingThere(UsageError):
+    """A path that is not where it was looked for. Facts: path, where, verb."""
+
+    code = "nothing-there"
+    cause = "There is no {path} on {where}."
 
 
 # ── credentials ──────────────────────────────────────────────────────────────────────────────
@@ -726,6 +733,14 @@ class RemoteCommandFailed(HostError):
     code = "remote-command-failed"
     cause = "On {name}, {command} ended with status {status}: {output}"
     remedy_template = "awsgpu logs {name}"
+
+
+class TransferFailed(HostError):
+    """Files did not all arrive; those that did stay. Facts: name, why, command."""
+
+    code = "transfer-failed"
+    cause = "Not all files travelled between here and {name}: {why}. What arrived stays."
+    remedy_template = "{command}"
 
 
 # ── tunnel ───────────────────────────────────────────────────────────────────────────────────

@@ -58,6 +58,10 @@ def begin(cloudpickle_source):
     events.register("post_run_cell", METER.stop)
     from ipykernel.connect import get_connection_file
 
+    work = os.path.expanduser("~/work")  # where the instance's Jupyter begins
+    if os.path.isdir(work):
+        os.chdir(work)
+
     folder = os.path.dirname(get_connection_file())  # goes when the kernel does
     FOLDER.append(folder)
     return Answer(

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from jupyter_awsgpu.demo.client import DemoStatus
+    from jupyter_awsgpu.model import Transfer
     from jupyter_awsgpu.verbs.picker import PickedKernel
 
 T = TypeVar("T")
@@ -195,9 +196,23 @@ class SshCommand:
     """The exit status of OpenSSH's own failures; a remote command may end so, too."""
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Carried(Shown):
+    """The answer of `push` and `pull`."""
+
+    transfer: Transfer
+    simulated: bool = False
+
+    def sheet(self) -> Sheet:
+        """Return what travelled and what did not."""
+        from jupyter_awsgpu.surfaces.render import working
+
+        return working.carried(self.transfer, simulated=self.simulated)
+
+
 @dataclass(frozen=True, slots=True)
 class CellLine:
-    """What stands behind `%%awsgpu`: names that travel (None: those the cell reads), that come back, where, how much."""
+    """What stands behind `%%awsgpu`: names that go (None: those the cell reads) and come back, where, how much."""
 
     inputs: tuple[str, ...] | None
     outputs: tuple[str, ...]
@@ -283,6 +298,6 @@ def sheet_of(value: object, *, simulated: bool = False) -> Sheet | None:
         from jupyter_awsgpu.surfaces.render import choosing
 
         return replace(choosing.images((value,), simulated=simulated), title=tr("Image {name}").format(name=value.name))
-    if isinstance(value, Listing | Token | Demo | Detached | Picked):
+    if isinstance(value, Listing | Token | Demo | Detached | Picked | Carried):
         return value.sheet()
     return None

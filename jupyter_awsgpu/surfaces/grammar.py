@@ -44,6 +44,8 @@ CHAPTERS: dict[str, tuple[Verb, ...]] = {
         Verb("token", "reaching", "The token of an instance's Jupyter."),
         Verb("disconnect", "reaching", "Close the tunnel; the instance goes on."),
         Verb("cell", "cells", "A notebook's cell on the instance: %%awsgpu."),
+        Verb("push", "carrying", "Files to the instance; only what differs."),
+        Verb("pull", "carrying", "Files from the instance; only what differs."),
         Verb("kernel", "picking", "The instance in this machine's kernel picker."),
         Verb("ssh", "reaching", "The exact ssh command, or run one: ssh -- CMD."),
         Verb("key", "keys", "Carry an instance's key to another laptop."),

@@ -55,7 +55,7 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
 
 def _magic(shell: InteractiveShell) -> Callable[..., Any]:
     def awsgpu(line: str, cell: str | None = None) -> Any:
-        """Run one verb: `%awsgpu --help` lists them. `%%awsgpu` runs the cell on an instance (`%awsgpu cell --help`)."""
+        """Run one verb: `%awsgpu --help` lists them. `%%awsgpu` runs the cell below it on an instance."""
         if cell is not None:
             from jupyter_awsgpu.surfaces.cells import run_cell
 

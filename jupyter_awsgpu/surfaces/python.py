@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from jupyter_awsgpu.model import Image, Instance, Plan, Quota, Wishes
+    from jupyter_awsgpu.model import Image, Instance, Plan, Quota, Transfer, Wishes
     from jupyter_awsgpu.surfaces.display import Progress
 
 P = ParamSpec("P")
@@ -252,6 +252,40 @@ def logs(
     from jupyter_awsgpu.verbs.logs import logs as read
 
     return read(_ask(where).bench(), name, source=source, follow=follow)
+
+
+@_quietly
+def push(
+    *paths: str,
+    name: str | None = None,
+    to: str = "",
+    everything: bool = False,
+    yes: bool = False,
+    **where: Unpack[Where],
+) -> Transfer:
+    """Bring files to the instance; only what differs travels. `yes` overwrites what is newer there."""
+    from jupyter_awsgpu.verbs.push import push as carry
+
+    ask = _ask(where)
+    bench = ask.bench()
+    return _finished(ask, lambda: carry(bench, paths, name, to=to, everything=everything, yes=yes))
+
+
+@_quietly
+def pull(
+    *paths: str,
+    name: str | None = None,
+    to: str = "",
+    everything: bool = False,
+    yes: bool = False,
+    **where: Unpack[Where],
+) -> Transfer:
+    """Bring files from the instance; only what differs travels. `yes` overwrites what is newer here."""
+    from jupyter_awsgpu.verbs.pull import pull as carry
+
+    ask = _ask(where)
+    bench = ask.bench()
+    return _finished(ask, lambda: carry(bench, paths, name, to=to, everything=everything, yes=yes))
 
 
 # ── pausing and ending ───────────────────────────────────────────────────────────────────────

@@ -10,8 +10,8 @@ import jupyter_awsgpu
 
 PUBLIC = {
     "AwsGpuError", "__version__", "cleanup", "connect", "cost", "disconnect", "doctor", "image", "images", "keep",
-    "launch", "logs", "open_jupyter", "panel", "plan", "provision", "quota", "regions", "resize", "start", "status", "stop",
-    "terminate", "token", "types",
+    "launch", "logs", "open_jupyter", "panel", "plan", "provision", "pull", "push", "quota", "regions", "resize",
+    "start", "status", "stop", "terminate", "token", "types",
 }  # fmt: skip
 
 

@@ -1,0 +1,72 @@
+"""The two trees of a journey: files here, files there, each by its path from a root, less what is left out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from jupyter_awsgpu.guest.files import listing
+from jupyter_awsgpu.remote.files.ignores import FILES, Ignores
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from jupyter_awsgpu.remote.files.conversation import Conversation
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """Files as {path: [bytes, mtime in ns, executable]}, and how many were left out: by rules, and as links.
+
+    `absent` are paths that were asked for and are not there; `parts` are pieces of files that were cut off.
+    `now` is the clock of the machine they lie on, in ns.
+    """
+
+    files: Mapping[str, list[Any]]
+    parts: Mapping[str, int]
+    absent: tuple[str, ...]
+    ignored: int
+    links: int
+    now: int = 0
+
+
+def tree_here(root: Path, keys: list[str], *, everything: bool) -> Tree:
+    """Return the files at and below the keys on this machine."""
+    rules = _rules(root, keys)
+    found = listing(str(root), keys, None if everything else rules)
+    return _tree(found, None if everything else rules)
+
+
+def tree_there(talk: Conversation, root: str, keys: list[str], *, everything: bool) -> Tree:
+    """Return the files at and below the keys on the instance."""
+    talk.ask("list", root, keys=keys)
+    found = talk.answer()
+    return _tree(found, None if everything else Ignores(found["ignores"], keys))
+
+
+def _tree(found: Mapping[str, Any], rules: Ignores | None) -> Tree:
+    files = found["files"]
+    kept = files if rules is None else {key: one for key, one in files.items() if not rules.leaves_out(key)}
+    return Tree(
+        files=kept,
+        parts=found["parts"],
+        absent=tuple(found["absent"]),
+        ignored=len(files) - len(kept),
+        links=len(found["links"]),
+        now=int(found.get("now", 0)),
+    )
+
+
+def _rules(root: Path, keys: list[str]) -> Ignores:
+    """Return rules that know the ignore files above the root, up to the top of its git repository."""
+    top = next((one for one in (root, *root.parents) if (one / ".git").exists()), root)
+    below = "" if top == root else root.relative_to(top).as_posix()
+    rules = Ignores({}, keys, below)
+    for folder in [one for one in reversed((root, *root.parents)) if one != root and one.is_relative_to(top)]:
+        for name in FILES:
+            file = folder / name
+            if file.is_file():
+                path = file.relative_to(top).as_posix()
+                rules.add_above(path, file.read_text(encoding="utf-8", errors="replace"))
+    return rules
