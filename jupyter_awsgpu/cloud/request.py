@@ -66,7 +66,7 @@ def in_zone(
 ) -> Request:
     """Return a copy of the request for one zone and market, with a token of its own.
 
-    `price` becomes the tag of what the hour costs, where the market is another than the request's.
+    `price` becomes the tag of what the hour costs, where zone or market make it another than the request's.
     """
     asked = copy.deepcopy(request)
     asked["ClientToken"] = client_token
@@ -77,7 +77,7 @@ def in_zone(
         asked["InstanceMarketOptions"] = options or _spot(None)
         asked["InstanceInitiatedShutdownBehavior"] = "terminate"  # a one-time spot instance cannot be stopped
         _tag_spot_request(asked)
-    elif options is not None and price is not None:
+    if price is not None:
         _set_tag(asked, tags.PRICE, f"{price.per_hour:g} {price.currency}")
     return asked
 

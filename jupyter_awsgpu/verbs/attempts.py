@@ -79,11 +79,17 @@ def _close(bench: Workbench, entry: JournalEntry) -> None:
 
 def _markets(choice: Choice) -> Iterator[tuple[str, Market]]:
     if choice.wishes.spot != "no":
-        for zone in choice.zones:
+        for zone in _cheapest_first(choice):
             yield zone, "spot"
     if choice.wishes.spot != "yes":
         for zone in choice.zones:
             yield zone, "on-demand"
+
+
+def _cheapest_first(choice: Choice) -> list[str]:
+    """Return the zones by their spot price: the lowest is what the person was shown."""
+    prices = {zone: choice.cloud.spot_price(choice.instance_type.name, zone) for zone in choice.zones}
+    return sorted(choice.zones, key=lambda zone: price.per_hour if (price := prices[zone]) else float("inf"))
 
 
 def _with_request(entry: JournalEntry, request: dict[str, Any]) -> JournalEntry:
