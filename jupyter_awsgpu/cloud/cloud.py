@@ -89,6 +89,10 @@ class Cloud:
         """Return the image a wish means for a type. Raises `ImageNotFound`, `ImageUnsuitable`."""
         return images.image(self.place, wish, itype)
 
+    def public_image_id(self, wish: str | None, itype: InstanceType) -> str | None:
+        """Return the id of the public image a wish means, sooner than the image itself; None for other wishes."""
+        return images.public_id(self.place, wish, itype)
+
     def image_of(self, instance: Instance) -> Image:
         """Return the image an instance was made from. Raises `ImageNotFound`, also for one deleted since."""
         return images.by_id(self.place, instance.image_id)
@@ -266,8 +270,11 @@ class Cloud:
 
     def in_zone(self, request_: Request, zone: str | None, *, market: Market, client_token: str) -> Request:
         """Return a copy of a request for one zone and market, with its own token and the market's price tag."""
-        fell_back = market == "on-demand" and "InstanceMarketOptions" in request_
-        price = self.price(request_["InstanceType"]) if fell_back else None
+        price, name = None, request_["InstanceType"]
+        if market == "spot":
+            price = self.spot_price(name, zone)  # each zone has a price of its own
+        elif "InstanceMarketOptions" in request_:
+            price = self.price(name)
         return request.in_zone(request_, zone, market=market, client_token=client_token, price=price)
 
     def run(self, request_: Mapping[str, Any]) -> tuple[Instance, ...]:
@@ -285,14 +292,12 @@ class Cloud:
                 keys.forget(self.place, str(request_["KeyName"]))
             raise
 
-    def require_permissions(
-        self, request_: Mapping[str, Any], tags: Mapping[str, str], *, key_pair: bool = True, group: bool = True
-    ) -> None:
-        """Raise `PermissionDenied` unless the launch, a key pair and a group so tagged would be allowed (DryRun only).
+    def denials(self, request_: Mapping[str, Any], tags: Mapping[str, str]) -> dict[str, AwsGpuError]:
+        """Return what would be denied, asked by DryRun: of the `launch`, of a `key pair` and of a `group` so tagged.
 
         `request_` may name a key pair and groups that do not exist yet: the question is asked without them.
         """
-        launching.require_permissions(self.place, request_, tags, key_pair=key_pair, group=group)
+        return launching.denials(self.place, request_, tags)
 
     def _launch_facts(self, request_: Mapping[str, Any]) -> dict[str, object]:
         """Return what fills the messages of a refused launch, all of it known already."""

@@ -68,8 +68,8 @@ def public(place: Place, wish: str, architecture: str) -> Image | None:
     """Return the newest build of the newest line that a wish means, cached a day; None if there is none."""
 
     def ask() -> dict[str, Any]:
-        image_id = _newest(place, wish, architecture)
-        if image_id is None:
+        image_id = _newest_known(place, wish, architecture)
+        if not image_id:
             return {}
         return _plain(by_id(place, image_id, kind=lines.kind_of(wish), historical=wish == "historical"))
 
@@ -84,6 +84,27 @@ def forget(place: Place, image_id: str) -> None:
             known = place.known(f"image/{wish}/{architecture}")
             if known and known.get("image_id") == image_id:
                 place.learn(f"image/{wish}/{architecture}", None)
+                place.learn(_id_fact(wish, architecture), None)
+
+
+def public_id(place: Place, wish: str | None, itype: InstanceType) -> str | None:
+    """Return the id of the public image that a wish means for a type, before the image itself is described.
+
+    None for any other wish, and where there is none.
+    """
+    meant = wish or lines.default_wish(itype)
+    if meant in ("dlami", "dlami-pytorch") and lines.needs_historical(itype):
+        meant = "historical"
+    return _newest_known(place, meant, itype.architecture) or None if lines.is_public(meant) else None
+
+
+def _id_fact(wish: str, architecture: str) -> str:
+    return f"image id/{wish}/{architecture}"
+
+
+def _newest_known(place: Place, wish: str, architecture: str) -> str:
+    """Return the newest image id, remembered a day; nothing where there is none."""
+    return place.remembered(_id_fact(wish, architecture), lambda: _newest(place, wish, architecture) or "")
 
 
 def _newest(place: Place, wish: str, architecture: str) -> str | None:

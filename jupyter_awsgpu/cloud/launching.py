@@ -44,31 +44,34 @@ def permitted(place: Place, operation: str, facts: Mapping[str, object] | None =
             raise error from exc
 
 
-def require_permissions(
-    place: Place, request: Mapping[str, Any], has: Mapping[str, str], *, key_pair: bool, group: bool
-) -> None:
-    """Raise `PermissionDenied` unless a launch would be allowed, and the making of a key pair and a group where wanted.
+def denials(place: Place, request: Mapping[str, Any], has: Mapping[str, str]) -> dict[str, AwsGpuError]:
+    """Return what would be denied of a launch and of what it may have to make: `launch`, `key pair`, `group`.
 
-    Asked with the tags that the real calls carry: a policy may allow them only so. Quota, capacity and
-    Free plan are not asked by DryRun, and other refusals say nothing here.
+    Asked by DryRun, with the tags that the real calls carry: a policy may allow them only so. Quota,
+    capacity and Free plan are not asked by this, and other refusals say nothing here.
     """
-    asked: list[tuple[str, dict[str, Any]]] = [("run_instances", as_sent(without_access(request)))]
-    if key_pair:
-        tagged = tags.specification(("key-pair",), has)
-        wanted = {"KeyName": _NEVER_MADE, "PublicKeyMaterial": _ANY_KEY, "TagSpecifications": tagged}
-        asked.append(("import_key_pair", wanted))
-    if group:
-        tagged = tags.specification(("security-group",), has)
-        wanted = {"GroupName": _NEVER_MADE, "Description": "permission check", "TagSpecifications": tagged}
-        asked.append(("create_security_group", wanted))
+    key_pair = {"PublicKeyMaterial": _ANY_KEY, "TagSpecifications": tags.specification(("key-pair",), has)}
+    group = {"Description": "permission check", "TagSpecifications": tags.specification(("security-group",), has)}
+    asked: dict[str, tuple[str, dict[str, Any]]] = {
+        "launch": ("run_instances", as_sent(without_access(request))),
+        "key pair": ("import_key_pair", {"KeyName": _NEVER_MADE, **key_pair}),
+        "group": ("create_security_group", {"GroupName": _NEVER_MADE, **group}),
+    }
     with parallel(len(asked)) as pool:
-        answers = [pool.submit(permitted, place, operation, **parameters) for operation, parameters in asked]
-    for answer in answers:
+        answers = {
+            what: pool.submit(permitted, place, operation, **parameters)
+            for what, (operation, parameters) in asked.items()
+        }
+    denied: dict[str, AwsGpuError] = {}
+    for what, answer in answers.items():
         error = answer.exception()
         if error is None or isinstance(error, AwsRefused):
             continue  # a refusal of the wish itself, such as Unsupported: the check it belongs to says it
-        if isinstance(error, UNASKABLE) or not isinstance(error, AwsGpuError):
+        if not isinstance(error, AwsGpuError):
             raise error
+        if isinstance(error, UNASKABLE):
+            denied[what] = error
+    return denied
 
 
 _NEVER_MADE = "awsgpu-permission"

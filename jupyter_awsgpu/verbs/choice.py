@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -56,15 +57,17 @@ def decide(bench: Workbench, wishes: Wishes) -> Choice:
     Raises `UnknownType`, `TypeNotOffered`, `ZoneNotOffered`, `UnknownZone`, `ImageNotFound`,
     `ImageUnsuitable`, `DriverUnfit`, `DiskTooSmall`.
     """
-    cloud = bench.cloud(wishes.region)
-    itype = cloud.instance_type(wishes.instance_type)
-    cloud.require_offered(itype.name)
-    with parallel(4) as pool:
-        zones = pool.submit(cloud.zones_offering, itype.name)
-        image = pool.submit(cloud.image, wishes.image, itype)
-        price = pool.submit(cloud.price, itype.name)
-        spot = pool.submit(cloud.spot_price, itype.name, wishes.zone) if wishes.spot != "no" else None
-        chosen = image.result()
+    cloud, name = bench.cloud(wishes.region), wishes.instance_type
+    with parallel(7) as pool:
+        pool.submit(_image_ahead, cloud, wishes)
+        pool.submit(cloud.disk_price)  # for the cost in all: remembered, and asked now rather than before the launch
+        offered = pool.submit(cloud.require_offered, name)
+        zones = pool.submit(cloud.zones_offering, name)
+        price = pool.submit(cloud.price, name)
+        spot = pool.submit(cloud.spot_price, name, wishes.zone) if wishes.spot != "no" else None
+        itype = cloud.instance_type(name)
+        offered.result()
+        chosen = cloud.image(wishes.image, itype)
         require_driver(itype, chosen, wishes)
         return Choice(
             cloud=cloud,
@@ -76,6 +79,14 @@ def decide(bench: Workbench, wishes: Wishes) -> Choice:
             price=price.result(),
             spot_price=spot.result() if spot else None,
         )
+
+
+def _image_ahead(cloud: Cloud, wishes: Wishes) -> None:
+    """Look the image up by what the catalogue says of the type, while AWS is asked for the type itself."""
+    shipped = catalogue.instance_type(wishes.instance_type)
+    if shipped is not None:
+        with suppress(AwsGpuError):  # what it means for the launch is said where it is asked in earnest
+            cloud.image(wishes.image, shipped)
 
 
 def zones_to_try(cloud: Cloud, type_name: str, wished: str | None, offering: tuple[str, ...]) -> tuple[str, ...]:

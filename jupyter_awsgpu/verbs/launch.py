@@ -247,21 +247,22 @@ class _Launch:
     def _attempt(self, identity: Identity, choice: Choice) -> Instance:
         with self.operation.step("choice", "Choosing image, zone and price") as step:
             step.say(_sentence(choice))
-        with self.operation.step("access", "Key pair and security group") as step:
+        launch_id = f"l-{secrets.token_hex(8)}"
+        with self.operation.step("access", "Key pair and security group") as step, parallel(1) as pool:
+            brought = pool.submit(self._brought, launch_id, choice)
             access = ensure_access(self.bench, choice.cloud, identity, self.wishes, choice.vpc_id)
             step.say(f"Key {access.key_name}; SSH from this machine's address only")
-        launch_id = f"l-{secrets.token_hex(8)}"
+            host_key, data = brought.result()
         has = self._tags(identity, launch_id, choice)
         prepare_guard(self.bench, choice.cloud, launch_id, has, self.operation)
-        private, public = generate_host_key()
-        self.bench.records.pins.write(launch_id, (public,))
+        self.bench.records.pins.write(launch_id, (host_key,))
         request = choice.cloud.launch_request(
             wishes=replace(self.wishes, disk_gb=choice.disk_gb),
             image=choice.image,
             zone=None,
             key_name=access.key_name,
             group_ids=access.group_ids,
-            user_data=user_data(self._guest_config(launch_id, choice), (private, public), choice.image.user),
+            user_data=data,
             client_token=launch_id,
             tags=has,
             price=choice.paid,
@@ -282,6 +283,11 @@ class _Launch:
             raise
         arm_guard(self.bench, instance, self.operation)
         return wait_until_running(self.bench, instance, self.operation)
+
+    def _brought(self, launch_id: str, choice: Choice) -> tuple[str, bytes]:
+        """Return the first host key's public line and the user data: made while AWS is asked for key and group."""
+        private, public = generate_host_key()
+        return public, user_data(self._guest_config(launch_id, choice), (private, public), choice.image.user)
 
     def _tags(self, identity: Identity, launch_id: str, choice: Choice) -> dict[str, str]:
         more = {

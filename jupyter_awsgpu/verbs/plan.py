@@ -140,8 +140,9 @@ class _Inquiry:
     def _permissions(self) -> str | None:
         if self.image is None:
             return None
-        there = look_ahead(self.bench, self.wishes)
-        require_permissions(self.bench, self.cloud, self.wishes, self.image, there)
+        there = require_permissions(
+            self.bench, self.cloud, self.wishes, self.image, lambda: look_ahead(self.bench, self.wishes)
+        )
         missing = [what for what, present in zip(("a key pair", "a group"), there, strict=True) if not present]
         return "may launch" + (f", and make {' and '.join(missing)}" if missing else "")
 

@@ -6,9 +6,11 @@ refusal. A launch may take facts that are a day old where RunInstances itself re
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from jupyter_awsgpu.cloud import catalogue
 from jupyter_awsgpu.cloud.parallel import parallel
 from jupyter_awsgpu.errors import (
     AwsError,
@@ -21,16 +23,18 @@ from jupyter_awsgpu.errors import (
     TypeNotOffered,
     UsageError,
 )
+from jupyter_awsgpu.model import Image
 from jupyter_awsgpu.records.cache import DAY_S
 from jupyter_awsgpu.verbs.access import look_ahead, resource_tags
 from jupyter_awsgpu.verbs.choice import decide, require_paid_plan
 from jupyter_awsgpu.verbs.wishes import options
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from concurrent.futures import Future
 
     from jupyter_awsgpu.cloud import Cloud
-    from jupyter_awsgpu.model import Image, InstanceType, Quota, Wishes
+    from jupyter_awsgpu.model import InstanceType, Quota, Wishes
     from jupyter_awsgpu.verbs.choice import Choice
     from jupyter_awsgpu.verbs.workbench import Workbench
 
@@ -142,10 +146,25 @@ def _permitted(bench: Workbench, wishes: Wishes, choice: Future[Choice], access:
     """Ask for permission once a day and identity: what has been withdrawn since, the real calls refuse."""
     cloud, owner = bench.cloud(wishes.region), bench.clouds.identity().owner
     fact = _permission(cloud, owner)
-    if bench.clouds.cache.get(fact, DAY_S) or choice.exception() is not None:
+    if bench.clouds.cache.get(fact, DAY_S):
         return
-    require_permissions(bench, cloud, wishes, choice.result().image, access.result())
+    image = _image_ahead(cloud, wishes)
+    if image is None:
+        if choice.exception() is not None:
+            return
+        image = choice.result().image
+    require_permissions(bench, cloud, wishes, image, access.result)
     bench.clouds.cache.put(fact, value=True)
+
+
+def _image_ahead(cloud: Cloud, wishes: Wishes) -> Image | None:
+    """Return what a permission can be asked with before the image is described: its id, and a root as they all have."""
+    shipped = catalogue.instance_type(wishes.instance_type)
+    with suppress(AwsGpuError):
+        image_id = None if shipped is None else cloud.public_image_id(wishes.image, shipped)
+        if image_id:
+            return Image(image_id, "", cloud.region, "ubuntu", user="ubuntu", root_device="/dev/sda1", root_gb=100)
+    return None
 
 
 def _permission(cloud: Cloud, owner: str) -> str:
@@ -158,10 +177,12 @@ def forget_permission(bench: Workbench, cloud: Cloud, owner: str) -> None:
     bench.clouds.cache.put(_permission(cloud, owner), None)
 
 
-def require_permissions(bench: Workbench, cloud: Cloud, wishes: Wishes, image: Image, there: tuple[bool, bool]) -> None:
-    """Raise `PermissionDenied` unless a launch, and the making of what is not `there` yet, would be allowed.
+def require_permissions(
+    bench: Workbench, cloud: Cloud, wishes: Wishes, image: Image, there: Callable[[], tuple[bool, bool]]
+) -> tuple[bool, bool]:
+    """Raise `PermissionDenied` unless a launch, and the making of what is not there yet, would be allowed.
 
-    `there` tells whether key pair and group exist. Asked with DryRun, as the launch itself will ask.
+    `there` tells whether key pair and group exist, and is returned. Asked as the launch itself will ask.
     """
     tags = resource_tags(bench.clouds.identity(), name=wishes.name)
     request = cloud.launch_request(
@@ -174,5 +195,9 @@ def require_permissions(bench: Workbench, cloud: Cloud, wishes: Wishes, image: I
         client_token="",
         tags=tags,
     )
-    group = not there[1] and wishes.security_group is None
-    cloud.require_permissions(request, tags, key_pair=not there[0], group=group)
+    denied, (key_pair, group) = cloud.denials(request, tags), there()
+    wanted = ("launch", "" if key_pair else "key pair", "" if group or wishes.security_group else "group")
+    for what in wanted:
+        if what in denied:
+            raise denied[what]
+    return key_pair, group

@@ -148,17 +148,14 @@ def test_a_subnet_that_is_not_there_is_named(cloud: Cloud) -> None:
 def test_permissions_are_asked_without_making_anything(aws: Aws, ready: Launched) -> None:
     """DryRun of the launch, the key pair and the group; a denial names the action."""
     before, request = len(aws.calls()), ready.request()
-    ready.cloud.require_permissions(request, ready.tags)
-    assert [call["operation"] for call in aws.calls()[before:] if call["dry_run"]] == [
-        call["operation"] for call in aws.calls()[before:]
-    ]
-    assert len(aws.calls()) == before + 3
-    ready.cloud.require_permissions(request, ready.tags, key_pair=False, group=False)
-    assert len(aws.calls()) == before + 4
-    for operation in ("RunInstances", "ImportKeyPair", "CreateSecurityGroup"):
+    assert ready.cloud.denials(request, ready.tags) == {}
+    assert [call["dry_run"] for call in aws.calls()[before:]] == [True, True, True]
+    asked = {"launch": "RunInstances", "key pair": "ImportKeyPair", "group": "CreateSecurityGroup"}
+    for what, operation in asked.items():
         aws.fail(operation, "UnauthorizedOperation")
-        with pytest.raises(PermissionDenied, match=f"ec2:{operation}"):
-            ready.cloud.require_permissions(request, ready.tags)
+        denied = ready.cloud.denials(request, ready.tags)
+        assert {name: type(one) for name, one in denied.items()} == {what: PermissionDenied}
+        assert f"ec2:{operation}" in denied[what].message
 
 
 def test_a_group_in_use_goes_once_its_instance_has_gone(aws: Aws, ready: Launched) -> None:
