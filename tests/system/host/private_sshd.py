@@ -41,7 +41,7 @@ class PrivateSshd:
         self.options: dict[str, str] = {}
         self._process: subprocess.Popen | None = None
         folder.mkdir(parents=True, exist_ok=True)
-        for kind in ("ecdsa", "ed25519", "rsa"):
+        for kind in self.served:
             self.new_host_key(kind)
         _keygen(self.client_key, "ed25519")
         shutil.copy(_public(self.client_key), folder / "authorized_keys")
@@ -53,6 +53,9 @@ class PrivateSshd:
 
     def start(self) -> PrivateSshd:
         Path("/run/sshd").mkdir(exist_ok=True)
+        for kind in self.served:
+            if kind not in self.host_keys:
+                self.new_host_key(kind)
         config = self.folder / "sshd_config"
         config.write_text("\n".join(f"{key} {value}" for key, value in self._config()) + "\n")
         argv = [*self.prefix, SSHD, "-D", "-E", str(self.folder / "log"), "-f", str(config)]

@@ -22,8 +22,8 @@ from tests.system.tunnel.small_web import get, get_over
 pytestmark = [pytest.mark.system, pytest.mark.timeout(3600)]
 
 FULL = os.environ.get("AWSGPU_TESTS_FULL") == "1"
-CUTS = 100 if FULL else 8
-CONNECTIONS = 10_000 if FULL else 1_500
+CUTS = 100 if FULL else 6
+CONNECTIONS = 10_000 if FULL else 600
 ANSWER_WITHIN_S = 40.0
 """A request is answered or fails within this time, whatever happens: nothing hangs."""
 
@@ -84,7 +84,7 @@ def _sessions_killed(bench) -> None:
 
 def _peer_frozen(bench) -> None:
     bench.sshd.freeze()
-    time.sleep(random.choice([1.0, 3.0, 16.0]))
+    time.sleep(random.choice([1.0, 3.0, 16.0]) if FULL else 1.0)
     bench.sshd.thaw()
 
 
@@ -98,7 +98,7 @@ def _process_frozen(bench) -> None:
     with suppress(psutil.NoSuchProcess):
         process = psutil.Process(bench.tunnel().pid)
         process.suspend()
-        time.sleep(7)
+        time.sleep(7 if FULL else 5.6)  # more than the clock's own threshold
         process.resume()
 
 

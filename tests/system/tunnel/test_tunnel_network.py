@@ -14,7 +14,7 @@ import pytest
 from jupyter_awsgpu.host import Hosts
 from jupyter_awsgpu.records import KeyStore
 from tests.system.tunnel.small_web import get, get_until_it_answers
-from tests.system.tunnel.tunnel_case import HERE, LAUNCH, Bench, PrivateSshd
+from tests.system.tunnel.tunnel_case import BUSY_S, HERE, LAUNCH, Bench, PrivateSshd
 
 pytestmark = pytest.mark.system
 
@@ -115,11 +115,10 @@ def test_a_link_that_goes_down_and_up_is_survived(distant, namespace):
     """The interface goes down for some seconds: answers come again within 2 s of its return."""
     port = distant.open().local_port
     assert get(port) == b"hi"
-    for seconds in (2, 6):
-        namespace.inside("link", "set", namespace.theirs, "down")
-        time.sleep(seconds)
-        namespace.inside("link", "set", namespace.theirs, "up")
-        assert get_until_it_answers(port, 20) < 4
+    namespace.inside("link", "set", namespace.theirs, "down")
+    time.sleep(4)
+    namespace.inside("link", "set", namespace.theirs, "up")
+    assert get_until_it_answers(port) < 4 + BUSY_S
 
 
 def test_packets_that_vanish_are_noticed_and_survived(distant, namespace):
@@ -127,11 +126,10 @@ def test_packets_that_vanish_are_noticed_and_survived(distant, namespace):
     port = distant.open().local_port
     namespace.drop(on=True)
     began = time.monotonic()
-    distant.wait_for("lost", 15)
-    assert time.monotonic() - began > 5
-    time.sleep(3)
+    distant.wait_for("lost")
+    assert 5 < time.monotonic() - began < 15 + BUSY_S
     namespace.drop(on=False)
-    assert get_until_it_answers(port, 20) < 2
+    assert get_until_it_answers(port) < 2 + BUSY_S
 
 
 def test_another_address_of_our_own_is_noticed_at_once(distant, namespace):
@@ -139,7 +137,7 @@ def test_another_address_of_our_own_is_noticed_at_once(distant, namespace):
     port = distant.open().local_port
     assert get(port) == b"hi"
     namespace.move_us()
-    assert get_until_it_answers(port, 20) < 7
+    assert get_until_it_answers(port) < 7 + BUSY_S
     assert "this machine's address is" in distant.log()
 
 
@@ -158,4 +156,4 @@ def test_waiting_for_ssh_notices_it_through_dropped_packets(distant, namespace, 
     hosts = Hosts(pins=distant.pins, keys=KeyStore(tmp_path / "keys"))
     with hosts.connect(distant.endpoint, launch_id=LAUNCH, name="gpu", wait=True, timeout_s=30):
         thread.join()
-        assert time.monotonic() - opened[0] < 0.9
+        assert time.monotonic() - opened[0] < 0.9 + BUSY_S / 6
