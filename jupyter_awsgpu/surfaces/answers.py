@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from jupyter_awsgpu.language import tr
-from jupyter_awsgpu.model import Check, Cost, Image, Instance, Leftover, Offer, Plan, Quota
+from jupyter_awsgpu.model import Check, Cost, Image, Instance, Leftover, Offer, Plan, Quota, Volume
 from jupyter_awsgpu.surfaces.render.sheet import Cell, Column, Sheet, spoken
 
 if TYPE_CHECKING:
@@ -63,13 +63,21 @@ class Listing(Shown, tuple[T, ...]):  # noqa: SLOT001 - it remembers whether it 
 
 
 class Instances(Listing[Instance]):
-    """The answer of `status`."""
+    """The answer of `status`; `volumes` are data volumes that are attached to nothing."""
+
+    volumes: tuple[Volume, ...]
+
+    def __new__(cls, values: Iterable[Instance], *, simulated: bool = False, volumes: tuple[Volume, ...] = ()) -> Self:
+        """Make the tuple, with what lies there beside it."""
+        made = super().__new__(cls, values, simulated=simulated)
+        made.volumes = volumes
+        return made
 
     def sheet(self) -> Sheet:
         """Return the table of instances."""
         from jupyter_awsgpu.surfaces.render import instances
 
-        return instances.table(self, simulated=self.simulated)
+        return instances.table(self, simulated=self.simulated, volumes=self.volumes)
 
 
 class Types(Listing[Offer]):

@@ -226,14 +226,18 @@ def _lives(cloud: Cloud, instance_id: str) -> bool:
 # ── what is shown ────────────────────────────────────────────────────────────────────────────
 
 
-def with_data(bench: Workbench, instances: tuple[Instance, ...]) -> tuple[tuple[Instance, ...], tuple[Volume, ...]]:
-    """Return the instances with their data volumes, and the volumes that are attached to nothing. Read-only."""
+def all_data_volumes(bench: Workbench, *, everywhere: bool = False) -> tuple[Volume, ...]:
+    """Return the owner's data volumes in every region that may hold something of ours. Read-only.
+
+    A region that does not let us look has none to show.
+    """
     from jupyter_awsgpu.verbs.selection import regions_to_ask
 
-    owner = bench.clouds.identity().owner
-    regions = {*regions_to_ask(bench), *(one.region for one in instances)}
-    answers = bench.clouds.each(regions, lambda cloud: data_volumes(cloud, owner))
-    volumes = [one for answer in answers.values() if not isinstance(answer, AwsGpuError) for one in answer]
-    at = {one.instance_id: one for one in volumes if one.instance_id}
-    shown = tuple(replace(one, data_volume=at.get(one.instance_id)) for one in instances)
-    return shown, tuple(one for one in volumes if one.instance_id is None)
+    try:
+        owner = bench.clouds.identity().owner
+        answers = bench.clouds.each(
+            regions_to_ask(bench, everywhere=everywhere), lambda cloud: data_volumes(cloud, owner)
+        )
+    except AwsGpuError:
+        return ()
+    return tuple(one for answer in answers.values() if not isinstance(answer, AwsGpuError) for one in answer)

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from jupyter_awsgpu.cloud.parallel import parallel
 from jupyter_awsgpu.errors import NoSuchInstance
 from jupyter_awsgpu.remote.guest import report_from
+from jupyter_awsgpu.verbs.data import all_data_volumes
 from jupyter_awsgpu.verbs.selection import find
 
 if TYPE_CHECKING:
-    from jupyter_awsgpu.model import Instance
+    from jupyter_awsgpu.model import Instance, Volume
     from jupyter_awsgpu.verbs.workbench import Workbench
 
 
@@ -34,6 +36,35 @@ def status(
             raise NoSuchInstance(name=name, names=names)
         found = named
     return tuple(with_report(bench, one) for one in found)
+
+
+def status_with_data(
+    bench: Workbench,
+    name: str | None = None,
+    *,
+    everyone: bool = False,
+    all_regions: bool = False,
+    include_terminated: bool = False,
+) -> tuple[tuple[Instance, ...], tuple[Volume, ...]]:
+    """Return the instances, each with its data volume, and the volumes that are attached to nothing.
+
+    The volumes are asked for beside the instances; where nobody may ask, there are none to be shown.
+    """
+    with parallel(2) as pool:
+        found = pool.submit(
+            status,
+            bench,
+            name,
+            everyone=everyone,
+            all_regions=all_regions,
+            include_terminated=include_terminated,
+        )
+        volumes = pool.submit(all_data_volumes, bench, everywhere=all_regions)
+        instances = found.result()
+        at = {one.instance_id: one for one in volumes.result() if one.instance_id}
+    shown = tuple(replace(one, data_volume=at.get(one.instance_id)) for one in instances)
+    loose = tuple(one for one in volumes.result() if one.instance_id is None and name in (None, one.name))
+    return shown, loose
 
 
 def with_report(bench: Workbench, instance: Instance) -> Instance:

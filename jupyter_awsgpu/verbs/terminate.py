@@ -8,6 +8,7 @@ from jupyter_awsgpu.errors import Interrupted, NeedsYes
 from jupyter_awsgpu.model import InstanceState
 from jupyter_awsgpu.verbs import picker
 from jupyter_awsgpu.verbs.guard import drop_guard
+from jupyter_awsgpu.verbs.losses import what_is_lost
 from jupyter_awsgpu.verbs.selection import choose, with_tunnel
 
 if TYPE_CHECKING:
@@ -24,7 +25,9 @@ def terminate(bench: Workbench, name: str | None = None, *, yes: bool = False) -
     """
     instance = choose(bench, name, "terminate")
     if not yes:
-        raise NeedsYes(what=what_is_lost(instance), command=f"awsgpu terminate {instance.name}", verb="terminate")
+        raise NeedsYes(
+            what=what_is_lost(bench, instance), command=f"awsgpu terminate {instance.name}", verb="terminate"
+        )
     with (
         bench.records.lock(instance.name),
         bench.records.operations.begin("terminate", instance.name, bench.listener) as operation,
@@ -37,7 +40,8 @@ def terminate(bench: Workbench, name: str | None = None, *, yes: bool = False) -
                 bench.tunnels.close(instance.instance_id)
             with operation.step("terminated", "Waiting until it is gone") as step:
                 gone = cloud.wait_for(instance.instance_id, {InstanceState.TERMINATED}, timeout_s=TERMINATED_WITHIN_S)
-                step.say("Gone; nothing of it is billed any more")
+                kept = f"; its data volume {instance.data_volume_id} stays" if instance.data_volume_id else ""
+                step.say(f"Gone; nothing of it is billed any more{kept}")
             drop_guard(bench, instance)
             forget(bench, instance)
             return with_tunnel(bench, gone)
@@ -46,15 +50,10 @@ def terminate(bench: Workbench, name: str | None = None, *, yes: bool = False) -
             raise Interrupted(exists=exists, command=f"awsgpu terminate {instance.name} --yes") from exc
 
 
-def what_is_lost(instance: Instance) -> str:
-    """Return the sentence a person reads before saying yes."""
-    disk = f"its disk of {instance.root_gb} GB" if instance.root_gb else "its disk"
-    return f"Terminating {instance.name} ({instance.instance_type}, {instance.instance_id}) deletes {disk} for good."
-
-
 def forget(bench: Workbench, instance: Instance) -> None:
     """Drop the pins, report, kernel and journal entry of an instance that is gone."""
     picker.withdraw(bench, instance.instance_id)
     bench.records.pins.forget(instance.launch_id)
     bench.records.reports.forget(instance.instance_id)
+    bench.records.pulls.forget(instance.instance_id)
     bench.records.journal.end(instance.launch_id, bench.now())

@@ -20,20 +20,21 @@ from jupyter_awsgpu.surfaces.grammar import verb
 @pass_ask
 def status(ask: Ask, *, name: str | None, everyone: bool, all_regions: bool, terminated: bool) -> Any:
     """Show your instances: state, price, cost of this run, tunnel, and what each is doing."""
-    from jupyter_awsgpu.verbs.status import status as look
+    from jupyter_awsgpu.verbs.status import status_with_data as look
 
     bench = ask.bench()
-    found = look(bench, name, everyone=everyone, all_regions=all_regions, include_terminated=terminated)
-    return Instances(found, simulated=ask.simulated)
+    found, volumes = look(bench, name, everyone=everyone, all_regions=all_regions, include_terminated=terminated)
+    return Instances(found, simulated=ask.simulated, volumes=volumes)
 
 
 def overview(ask: Ask) -> Any:
     """Return what a line without a verb shows: the instances, or how to start one."""
     from jupyter_awsgpu.errors import NoCredentials, NoRegion
-    from jupyter_awsgpu.verbs.status import status as look
+    from jupyter_awsgpu.verbs.status import status_with_data as look
 
     try:
-        return Instances(look(ask.bench()), simulated=ask.simulated)
+        found, volumes = look(ask.bench())
+        return Instances(found, simulated=ask.simulated, volumes=volumes)
     except (NoCredentials, NoRegion):
         return Instances((), simulated=ask.simulated)
 

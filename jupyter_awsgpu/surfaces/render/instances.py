@@ -12,7 +12,7 @@ from jupyter_awsgpu.surfaces.render.sheet import Cell, Column, Sheet, Tone, dura
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jupyter_awsgpu.model import GuestReport, Instance, Tunnel
+    from jupyter_awsgpu.model import GuestReport, Instance, Tunnel, Volume
 
 STARTERS = ("awsgpu types", "awsgpu plan g4dn.xlarge", "awsgpu launch g4dn.xlarge")
 """The three lines that start an instance: look, ask, do."""
@@ -39,8 +39,14 @@ _TONES: dict[InstanceState, Tone] = {
 }
 
 
-def table(instances: Sequence[Instance], *, simulated: bool = False, now: datetime | None = None) -> Sheet:
-    """Return all instances, one a row; with none, the three lines that start one."""
+def table(
+    instances: Sequence[Instance],
+    *,
+    simulated: bool = False,
+    now: datetime | None = None,
+    volumes: Sequence[Volume] = (),
+) -> Sheet:
+    """Return all instances, one a row; with none, the three lines that start one. `volumes` hang on nothing."""
     at = now or datetime.now(UTC)
     running = [one for one in instances if one.state.bills and one.price_per_hour]
     notes: tuple[str, ...] = ()
@@ -52,6 +58,7 @@ def table(instances: Sequence[Instance], *, simulated: bool = False, now: dateti
         )
         price = money(round(each_hour, 2), running[0].currency)
         notes = ((several if len(running) > 1 else one).format(count=len(running), price=price),)
+    notes += tuple(_data_note(one) for one in instances if one.data_volume) + tuple(map(_loose_note, volumes))
     return Sheet(
         title="GPU instances" if instances else "",
         columns=_COLUMNS,
@@ -61,6 +68,24 @@ def table(instances: Sequence[Instance], *, simulated: bool = False, now: dateti
         commands=() if instances else STARTERS,
         simulated=simulated or any(one.demo for one in instances),
     )
+
+
+def _data_note(one: Instance) -> str:
+    """Say what lies at ~/data and what it costs, running or not."""
+    volume = one.data_volume
+    if volume is None:
+        return ""
+    text = tr("{name} has a data volume of {gb} GB at ~/data: {price} a month until you remove it.")
+    return text.format(name=one.name, gb=volume.gb, price=money(volume.per_month, one.currency))
+
+
+def _loose_note(volume: Volume) -> str:
+    text = tr(
+        "A data volume of {name} ({gb} GB, {zone}) is attached to nothing and costs {price} a month; "
+        "awsgpu cleanup --id {id} --yes removes it."
+    )
+    price = money(volume.per_month)
+    return text.format(name=volume.name, gb=volume.gb, zone=volume.zone, price=price, id=volume.volume_id)
 
 
 def _row(one: Instance, now: datetime) -> tuple[Cell, ...]:
@@ -124,6 +149,9 @@ def card(one: Instance, *, now: datetime | None = None) -> Sheet:
     lines.append(("Machine", Cell(f"{one.instance_type}{gpu} · {one.zone}{market}")))
     if one.price_per_hour is not None and one.state.alive:
         lines.append(("Price", Cell(_price(one, at))))
+    if one.data_volume is not None:
+        size, month = f"{one.data_volume.gb} GB", money(one.data_volume.per_month, one.currency)
+        lines.append(("Data", Cell(tr("{size} at ~/data · {price} a month").format(size=size, price=month))))
     if one.guest is not None:
         lines += _guest_lines(one.guest)
     if one.state_reason and not one.state.bills:

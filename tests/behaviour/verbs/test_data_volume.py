@@ -11,8 +11,9 @@ from jupyter_awsgpu.model import InstanceState
 from jupyter_awsgpu.verbs.arrival import Way
 from jupyter_awsgpu.verbs.choice import decide
 from jupyter_awsgpu.verbs.cleanup import cleanup, leftovers
-from jupyter_awsgpu.verbs.data import attach_data, bring, data_volumes, near_data, present, with_data
+from jupyter_awsgpu.verbs.data import attach_data, bring, data_volumes, near_data, present
 from jupyter_awsgpu.verbs.launch import _Launch
+from jupyter_awsgpu.verbs.status import status_with_data
 from jupyter_awsgpu.verbs.terminate import terminate
 
 if TYPE_CHECKING:
@@ -80,11 +81,11 @@ def test_a_launch_cut_off_after_the_volume_was_made_goes_on_with_it(desk: Desk) 
 def test_what_is_attached_to_nothing_is_shown_with_its_price(desk: Desk) -> None:
     """`status` and `cleanup` name it; `cleanup` removes it only where it is named itself."""
     first, made = launched(desk, desk.wish(name="mine", data_gb=50))
-    (shown,), loose = with_data(desk.bench, (first,))
+    (shown,), loose = status_with_data(desk.bench)
     assert shown.data_volume is not None
     assert (shown.data_volume.volume_id, loose) == (made.volume_id, ())
     ended(desk, first)
-    _, (loose_one,) = with_data(desk.bench, ())
+    _, (loose_one,) = status_with_data(desk.bench)
     assert (loose_one.volume_id, loose_one.per_month) == (made.volume_id, 4.0)
     (left,) = (one for one in leftovers(desk.bench) if one.kind == "data volume")
     assert (left.id, left.cost_per_month) == (made.volume_id, 4.0)

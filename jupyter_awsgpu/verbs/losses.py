@@ -1,0 +1,113 @@
+"""What goes with an instance for good, and what stays: read by a person before `terminate` says yes to it."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import TYPE_CHECKING
+
+from jupyter_awsgpu.errors import AwsGpuError
+from jupyter_awsgpu.model import InstanceState
+from jupyter_awsgpu.verbs.data import data_volumes, dollars
+from jupyter_awsgpu.verbs.selection import endpoint
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from jupyter_awsgpu.model import Instance
+    from jupyter_awsgpu.verbs.workbench import Workbench
+
+CONNECT_S = 5.0
+LOOK_S = 10.0
+"""A question should not take long: what is not known by then is said to be unknown."""
+
+NAMED_AT_MOST = 5
+LISTED_AT_MOST = 20_000
+
+LIST = (
+    'cd ~ && find . -xdev -name ".?*" -prune -o -path ./data -prune -o -type f {newer}-printf "%T@ %s %P\\n" '
+    "2>/dev/null | head -n {most}"
+)
+"""Files of the home folder on the root disk, but hidden ones; GNU find, as every image here has it."""
+
+
+def what_is_lost(bench: Workbench, instance: Instance) -> str:
+    """Return the sentences a person reads before saying yes: disk, files newer than the last pull, what stays."""
+    disk = f"its disk of {instance.root_gb} GB" if instance.root_gb else "its disk"
+    lost = f"Terminating {instance.name} ({instance.instance_type}, {instance.instance_id}) deletes {disk} for good."
+    return " ".join(filter(None, [lost, _files(bench, instance), _stays(bench, instance)]))
+
+
+def _stays(bench: Workbench, instance: Instance) -> str:
+    """Name the data volume, which outlives the instance and goes on costing."""
+    if instance.data_volume_id is None:
+        return ""
+    try:
+        volumes = data_volumes(bench.cloud(instance.region), instance.owner, instance.name)
+    except AwsGpuError:
+        volumes = ()
+    found = next((one for one in volumes if one.volume_id == instance.data_volume_id), None)
+    size = f" of {found.gb} GB stays, for {dollars(found.per_month)}" if found else " stays, and goes on costing"
+    return f"Its data volume {instance.data_volume_id}{size}; the next launch of the name attaches it."
+
+
+def _files(bench: Workbench, instance: Instance) -> str:
+    """Say which files would be lost, as far as the instance answers within seconds."""
+    pulled = bench.records.pulls.last_pull(instance.instance_id)
+    if instance.state is not InstanceState.RUNNING:
+        return f"It is {instance.state.value}, so nobody has looked which files are on it{_since(pulled)}."
+    try:
+        rows = _list(bench, instance, pulled)
+    except AwsGpuError:
+        return f"It does not answer, so nobody has looked which files are on it{_since(pulled)}."
+    if not rows:
+        return "" if pulled else "No files were found in its home folder."
+    names = ", ".join(name for _, _, name in sorted(rows, reverse=True)[:NAMED_AT_MOST])
+    more = f" and {len(rows) - NAMED_AT_MOST} more" if len(rows) > NAMED_AT_MOST else ""
+    size = _size(sum(size for _, size, _ in rows))
+    if pulled is None:
+        return f"Nothing was pulled from it: {len(rows)} files ({size}) are there alone: {names}{more}."
+    count = "1 file" if len(rows) == 1 else f"{len(rows)} files"
+    return f"{count} ({size}) there are newer than the last pull: {names}{more}."
+
+
+def _since(pulled: datetime | None) -> str:
+    if pulled is None:
+        return "; nothing was ever pulled from it"
+    return f"; the last pull was on {pulled.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+
+
+def _list(bench: Workbench, instance: Instance, pulled: datetime | None) -> list[tuple[float, int, str]]:
+    """Return (modified, bytes, path) of the files that would be lost. Raises the errors of the way in."""
+    newer = f'-newermt "@{pulled.timestamp():.3f}" ' if pulled else ""
+    command = ["sh", "-c", LIST.format(newer=newer, most=LISTED_AT_MOST)]
+    target, launch_id = endpoint(bench, instance), instance.launch_id
+    with bench.hosts.connect(target, launch_id=launch_id, name=instance.name, timeout_s=CONNECT_S) as host:
+        text = host.run(command, timeout_s=LOOK_S).stdout.decode("utf-8", "replace")
+    return [row for row in map(_row, text.splitlines()) if row is not None]
+
+
+def _row(line: str) -> tuple[float, int, str] | None:
+    """Read a line of the listing; names from outside keep their letters and lose what a terminal would obey.
+
+    >>> _row("1795000000.5 12 work/model.pt")
+    (1795000000.5, 12, 'work/model.pt')
+    """
+    at, _, rest = line.partition(" ")
+    size, _, name = rest.partition(" ")
+    try:
+        return float(at), int(size), "".join(letter for letter in name if letter.isprintable())[:200]
+    except ValueError:
+        return None
+
+
+def _size(amount: float) -> str:
+    """Return bytes for a person.
+
+    >>> _size(512), _size(3_500_000)
+    ('512 B', '3.5 MB')
+    """
+    for unit in ("B", "kB", "MB", "GB"):
+        if amount < 1000:  # noqa: PLR2004 - SI units
+            return f"{amount:.0f} B" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"
