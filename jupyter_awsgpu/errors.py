@@ -28,6 +28,7 @@ The tree:
     ├── TunnelError           PortTaken · ForwardTaken · TunnelLost
     ├── GuestError            ProvisioningFailed · JupyterDown · KernelFailed
     │   └── CellFailed · CellLost · ModuleMissing · ModuleIsAFile · CannotComeBack
+    │       NoGpuAnswers
     ├── AwsError              AWS or the way to it failed: AwsUnreachable · AwsFailing · AwsThrottled
     │                         AwsRefused
     ├── LocalError            this machine: BundleUnreadable · StateUnreadable · Busy · ExtraMissing · DetachedFailed
@@ -850,6 +851,14 @@ class CannotComeBack(GuestError):
         "instance wrote, on this machine: say --unpickle if you trust it."
     )
     remedy_template = "awsgpu cell --unpickle"
+
+
+class NoGpuAnswers(GuestError):
+    """The instance shows no GPU. Facts: name, why."""
+
+    code = "no-gpu-answers"
+    cause = "{name} shows no GPU: {why}."
+    remedy_template = "awsgpu doctor {name}"
 
 
 # ── AWS and the way to it ────────────────────────────────────────────────────────────────────

@@ -362,6 +362,41 @@ class Instance:
 
 
 @dataclass(frozen=True, slots=True)
+class GpuCard:
+    """One GPU at one moment; None for what it does not tell."""
+
+    index: int
+    model: str
+    percent: float | None = None
+    memory_used_mib: float | None = None
+    memory_total_mib: float | None = None
+    celsius: float | None = None
+    watts: float | None = None
+    watts_limit: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GpuProcess:
+    """A process that computes on a GPU; `card` is the GPU's number."""
+
+    pid: int
+    command: str
+    memory_mib: float | None = None
+    card: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GpuUse:
+    """What an instance's GPUs do, read at `read_at` by its own clock; `stale` where that is no longer now."""
+
+    name: str
+    read_at: datetime
+    cards: tuple[GpuCard, ...]
+    processes: tuple[GpuProcess, ...] = ()
+    stale: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Transfer:
     """What a `push` or `pull` did: files and bytes that travelled, files that were the same, and what was left out.
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from jupyter_awsgpu.demo.client import DemoStatus
-    from jupyter_awsgpu.model import Transfer
+    from jupyter_awsgpu.model import GpuUse, Transfer
     from jupyter_awsgpu.verbs.picker import PickedKernel
 
 T = TypeVar("T")
@@ -218,6 +218,26 @@ class Carried(Shown):
         return working.carried(self.transfer, simulated=self.simulated)
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class Gpus(Shown):
+    """The answer of `gpu`: one look; in a notebook a chart that goes on where `looks` does."""
+
+    use: GpuUse
+    looks: Iterator[GpuUse] | None = None
+    simulated: bool = False
+
+    def sheet(self) -> Sheet:
+        """Return the table of this look."""
+        from jupyter_awsgpu.surfaces.render import working
+
+        return working.gpus(self.use, simulated=self.simulated)
+
+    def _ipython_display_(self) -> None:
+        from jupyter_awsgpu.surfaces.gpuchart import show
+
+        show(self)
+
+
 @dataclass(frozen=True, slots=True)
 class CellLine:
     """What stands behind `%%awsgpu`: names that go (None: those the cell reads) and come back, where, how much."""
@@ -231,10 +251,14 @@ class CellLine:
 
 @dataclass(frozen=True, slots=True)
 class Lines:
-    """Lines to print as they come; `endless` where they go on until interrupted."""
+    """Lines to print as they come; `endless` where they go on until interrupted.
+
+    With `--json` a line that is endless stands in a document of its own; `documents` are such already.
+    """
 
     lines: Iterator[str]
     endless: bool = False
+    documents: Iterator[Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,6 +330,6 @@ def sheet_of(value: object, *, simulated: bool = False) -> Sheet | None:
         from jupyter_awsgpu.surfaces.render import choosing
 
         return replace(choosing.images((value,), simulated=simulated), title=tr("Image {name}").format(name=value.name))
-    if isinstance(value, Listing | Token | Demo | Detached | Picked | Carried):
+    if isinstance(value, Listing | Token | Demo | Detached | Picked | Carried | Gpus):
         return value.sheet()
     return None

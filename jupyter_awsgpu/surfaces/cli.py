@@ -111,12 +111,27 @@ def _lines(value: Any, ask: Ask) -> int:
 
     from jupyter_awsgpu.surfaces.render.text import plain
 
+    if ask.json and value.documents is not None:
+        return _documents(value)
     if ask.json and not value.endless:
         _write(json.dumps(list(value.lines), indent=2, ensure_ascii=not _speaks_unicode()))
         return 0
     try:
         for line in value.lines:
             _write(json.dumps({"line": line}) if ask.json else plain(line.rstrip("\n").replace("\t", "    ")))
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+def _documents(value: Any) -> int:
+    import json
+
+    from jupyter_awsgpu.surfaces.documents import document_of
+
+    try:
+        for one in value.documents:
+            _write(json.dumps(document_of(one), ensure_ascii=not _speaks_unicode()))
     except KeyboardInterrupt:
         return 130
     return 0

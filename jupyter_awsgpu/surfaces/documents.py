@@ -9,7 +9,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu.model import Instance, Plan
-from jupyter_awsgpu.surfaces.answers import Demo, Detached, Document, Picked, SshCommand, Token, WithToken
+from jupyter_awsgpu.surfaces.answers import (
+    Carried,
+    Demo,
+    Detached,
+    Document,
+    Gpus,
+    Picked,
+    SshCommand,
+    Token,
+    WithToken,
+)
 from jupyter_awsgpu.surfaces.spelling import spell
 
 if TYPE_CHECKING:
@@ -34,6 +44,10 @@ def document_of(value: object) -> Any:  # noqa: C901, PLR0911 - one form for eac
         return {"command": list(value.arguments)}
     if isinstance(value, Detached):
         return _plain(value)
+    if isinstance(value, Carried):
+        return _plain(value.transfer)
+    if isinstance(value, Gpus):
+        return _plain(value.use)
     if isinstance(value, Picked):
         return None if value.kernel is None else {**_plain(value.kernel), "offered": not value.removed}
     if isinstance(value, tuple):

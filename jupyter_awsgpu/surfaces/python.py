@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from jupyter_awsgpu.model import Image, Instance, Plan, Quota, Transfer, Wishes
+    from jupyter_awsgpu.model import GpuUse, Image, Instance, Plan, Quota, Transfer, Wishes
     from jupyter_awsgpu.surfaces.display import Progress
 
 P = ParamSpec("P")
@@ -252,6 +252,14 @@ def logs(
     from jupyter_awsgpu.verbs.logs import logs as read
 
     return read(_ask(where).bench(), name, source=source, follow=follow)
+
+
+@_quietly
+def gpu(name: str | None = None, **where: Unpack[Where]) -> GpuUse:
+    """Return what the instance's GPUs do: use, memory, temperature, power, processes; `stale` says that it is old."""
+    from jupyter_awsgpu.verbs.gpu import gpu as look
+
+    return look(_ask(where).bench(), name)
 
 
 @_quietly

@@ -55,15 +55,18 @@ class KernelGone(Exception):
 
 
 class CellKernel:
-    """A kernel on the instance `name`. `reach` makes a verified connection to it, whenever one is needed."""
+    """A kernel on the instance `name`. `reach` makes a verified connection to it, whenever one is needed.
 
-    def __init__(self, name: str, reach: Callable[[], Host]) -> None:
+    One that has no work and no connection for `lease_s` seconds ends: its notebook has not come back.
+    """
+
+    def __init__(self, name: str, reach: Callable[[], Host], *, lease_s: float | None = None) -> None:
         self._name = name
         self._doors = Doors()
         self._kernel = RemoteKernel(name, reach, self._doors)
         key = secrets.token_hex(32)
         try:
-            self._kernel.start(key)
+            self._kernel.start(key, lease_s=lease_s)
             self._wire = Wire(self._doors.connection, key)
             self._hello = self._begin()
         except BaseException:
@@ -227,8 +230,6 @@ class _Waiting:
         self._front = front
         self._idle = False
         self._until: float | None = None
-        self._host = kernel.host
-        self._probe = ""
         self.reply: Mapping[str, Any] = {}
 
     @property
@@ -245,8 +246,6 @@ class _Waiting:
     def _take(self, channel: str, message: Mapping[str, Any]) -> None:
         parent = message["parent_header"].get("msg_id")
         kind, content = message["msg_type"], message["content"]
-        if parent == self._probe and channel == "shell" and not self.reply:
-            raise KernelGone("its answer was lost with the connection; its variables are there")
         if parent != self._asked:
             return
         if channel == "shell":
@@ -261,13 +260,9 @@ class _Waiting:
             self._front.hear(kind, content)
 
     def _look(self) -> None:
-        """See, when nothing came for a while, whether the kernel is there and whether the connection is another one."""
+        """See, when nothing came for a while, whether the kernel is still there; an outage is no end."""
         if not self._kernel.alive:
             raise KernelGone("it ended by itself")
-        host = self._kernel.host
-        if host is not None and host is not self._host:
-            self._host = host
-            self._probe = self._kernel.wire.send("shell", "kernel_info_request", {})
 
 
 def _call(function: str, *arguments: object) -> str:

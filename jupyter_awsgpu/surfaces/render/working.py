@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from jupyter_awsgpu.surfaces.render.sheet import Cell, Column, Sheet, duration
+from jupyter_awsgpu.surfaces.render.sheet import Cell, Column, Sheet, Tone, duration
 
 if TYPE_CHECKING:
-    from jupyter_awsgpu.model import Transfer
+    from jupyter_awsgpu.model import GpuCard, GpuProcess, GpuUse, Transfer
 
 NAMED_AT_MOST = 5
+PROCESSES_SHOWN = 12
 
 
 def carried(one: Transfer, *, simulated: bool) -> Sheet:
@@ -34,6 +36,70 @@ def carried(one: Transfer, *, simulated: bool) -> Sheet:
         simulated=simulated,
         headless=True,
     )
+
+
+def gpus(use: GpuUse, *, simulated: bool, now: datetime | None = None) -> Sheet:
+    """Return the table of one look at an instance's GPUs."""
+    columns = (
+        Column("GPU"),
+        Column("Use", right=True),
+        Column("Memory", right=True),
+        Column("Temperature", right=True, yields=1),
+        Column("Power", right=True, yields=2),
+    )
+    notes = [_process(one) for one in use.processes[:PROCESSES_SHOWN]]
+    if use.stale:
+        notes.insert(0, f"STALE: read {ago(use, now)} ago; the instance does not answer now.")
+    elif not use.processes:
+        notes.append("No process computes on it.")
+    title = f"{use.name} at {use.read_at.astimezone():%H:%M:%S}" + (" (stale)" if use.stale else "")
+    return Sheet(title, columns, tuple(_card(one, use) for one in use.cards), notes=tuple(notes), simulated=simulated)
+
+
+def _card(one: GpuCard, use: GpuUse) -> tuple[Cell, ...]:
+    tone: Tone = "quiet" if use.stale else ""
+    filled = one.memory_used_mib / one.memory_total_mib if one.memory_used_mib and one.memory_total_mib else None
+    memory = f"{gib(one.memory_used_mib)} of {gib(one.memory_total_mib)} GiB"
+    limit = "" if one.watts_limit is None else f" of {one.watts_limit:.0f}"
+    return (
+        Cell(f"{one.index}  {one.model}", tone or "strong"),
+        Cell(figure(one.percent, " %"), tone, bar=None if one.percent is None else one.percent / 100),
+        Cell(memory, tone, bar=filled),
+        Cell(figure(one.celsius, " °C"), tone),
+        Cell("–" if one.watts is None else f"{one.watts:.0f}{limit} W", tone),
+    )
+
+
+def _process(one: GpuProcess) -> str:
+    card = "" if one.card is None else f"GPU {one.card}: "
+    memory = "" if one.memory_mib is None else f", {gib(one.memory_mib)} GiB"
+    return f"{card}process {one.pid}, {one.command}{memory}"
+
+
+def gpu_line(use: GpuUse) -> str:
+    """Return one look as one line for a terminal that follows."""
+    cards = "   ".join(
+        f"{one.index} {figure(one.percent, ' %'):>5}  {gib(one.memory_used_mib)}/{gib(one.memory_total_mib)} GiB"
+        f"  {figure(one.celsius, ' °C')}  {figure(one.watts, ' W')}"
+        for one in use.cards
+    )
+    stale = "  STALE: it does not answer now" if use.stale else f"  {len(use.processes)} processes"
+    return f"{use.read_at.astimezone():%H:%M:%S}  {cards}{stale}"
+
+
+def ago(use: GpuUse, now: datetime | None = None) -> str:
+    """Return how old a look is."""
+    return duration(max(0.0, ((now or datetime.now(UTC)) - use.read_at).total_seconds()))
+
+
+def figure(value: float | None, unit: str) -> str:
+    """Return a whole number with its unit, or a dash."""
+    return "–" if value is None else f"{value:.0f}{unit}"
+
+
+def gib(mib: float | None) -> str:
+    """Return MiB as GiB."""
+    return "–" if mib is None else f"{mib / 1024:.1f}"
 
 
 def counted(files: int) -> str:
