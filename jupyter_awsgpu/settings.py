@@ -47,6 +47,13 @@ class AWSGPU(Configurable):
     idle_stop_minutes = Int(
         60, min=0, help="Minutes of idleness after which an instance stops itself; 0 for never."
     ).tag(config=True)
+    kernel_lease_minutes = Int(
+        None,
+        min=0,
+        allow_none=True,
+        help="Minutes after which a kernel on an instance ends whose notebook does not come back, counted from the "
+        "end of its work; 0 for never, the instance's own idle stop where unset.",
+    ).tag(config=True)
     on_idle = Enum(["stop", "terminate"], "stop", help="What an idle instance does with itself.").tag(config=True)
     max_hours = Float(12.0, min=0, help="Hours after which an instance stops in any case; 0 for never.").tag(
         config=True

@@ -111,3 +111,6 @@ def tell_when_waiting() -> None:
         os.makedirs(os.path.join(marks(), state), exist_ok=True)
         os.chmod(os.path.join(marks(), state), 0o1777)  # noqa: S103 - like /tmp: every user's kernels write there
     paths.write_text(paths.at("/etc/ipython/startup/50-awsgpu.py"), STARTUP % marks())
+    paths.write_json(
+        os.path.join(marks(), "lease.json"), {"idle_stop_minutes": paths.config().get("idle_stop_minutes")}
+    )

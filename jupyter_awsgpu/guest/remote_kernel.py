@@ -97,6 +97,14 @@ def private(path: str, text: str) -> None:
         stream.write(text)
 
 
+def lease(asked: "float | None") -> "float | None":
+    """Return after how many seconds without a notebook and without work a kernel ends; the machine's idle stop."""
+    if asked is not None:
+        return asked
+    minutes = read_json(root("/run/awsgpu/kernels/lease.json")).get("idle_stop_minutes")
+    return minutes * 60 if minutes else None
+
+
 def start(request: dict) -> tuple:
     """Start a relay, which starts the kernel; return their folder and the relay's process."""
     home = os.path.expanduser("~")
@@ -110,7 +118,10 @@ def start(request: dict) -> tuple:
     os.makedirs(os.path.join(program, "guest"))
     for name, text in request.pop("program").items():
         private(os.path.join(program, "guest", name), text)
-    private(os.path.join(folder, "relay.json"), json.dumps({**request, "argv": argv, "unix": unix_fits(file)}))
+    private(
+        os.path.join(folder, "relay.json"),
+        json.dumps({**request, "argv": argv, "unix": unix_fits(file), "lease_s": lease(request.get("lease_s"))}),
+    )
     with open(os.path.join(folder, "relay.log"), "wb") as said:
         process = subprocess.Popen(
             [argv[0], "-c", RELAY, program, folder],

@@ -132,6 +132,11 @@ def kernels_executing() -> list:
             for kernel in listed if isinstance(listed, list) else []:
                 if kernel.get("execution_state") == "busy":
                     found.add(kernel.get("id"))
+        for file in glob.glob(os.path.join(home, ".awsgpu/kernels/*/status.json")):  # a notebook's elsewhere
+            relayed = paths.read_json(file, {})
+            pid = relayed.get("pid")
+            if relayed.get("execution_state") == "busy" and isinstance(pid, int) and processes.started(pid):
+                found.add("%d.%d" % (pid, processes.started(pid)))
     return sorted(found.difference(_saying("waiting")))
 
 

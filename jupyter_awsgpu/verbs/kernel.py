@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from jupyter_awsgpu.errors import AwsGpuError
+from jupyter_awsgpu.remote.kernel_specs import environments
 from jupyter_awsgpu.verbs import picker
 from jupyter_awsgpu.verbs.arrival import Way, tunnel_extra
 from jupyter_awsgpu.verbs.connect import require_running
-from jupyter_awsgpu.verbs.selection import choose
+from jupyter_awsgpu.verbs.selection import choose, endpoint
 
 if TYPE_CHECKING:
     from jupyter_awsgpu.verbs.workbench import Workbench
@@ -20,7 +23,13 @@ def kernel(bench: Workbench, name: str | None = None) -> picker.PickedKernel:
     """
     instance = choose(bench, name, "kernel")
     require_running(instance, "run a kernel")
-    return picker.offer(bench, instance, tunnel_extra(bench, Way(bench.settings.local_port)))
+    way = Way(bench.settings.local_port)
+    found = None
+    with suppress(AwsGpuError):  # the base is offered all the same
+        target = endpoint(bench, instance)
+        with bench.hosts.connect(target, launch_id=instance.launch_id, name=instance.name) as host:
+            found = environments(host)
+    return picker.offer(bench, instance, tunnel_extra(bench, way), found)
 
 
 def remove(bench: Workbench, name: str | None = None) -> picker.PickedKernel | None:

@@ -9,16 +9,16 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jupyter_awsgpu.verbs.selection import endpoint
-
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from jupyter_awsgpu.model import Instance
+    from jupyter_awsgpu.remote.kernel_specs import Environment
     from jupyter_awsgpu.verbs.workbench import Workbench
 
 PROVISIONER = "awsgpu"
@@ -34,9 +34,28 @@ class PickedKernel:
     instance: str
 
 
-def offer(bench: Workbench, instance: Instance, extra: dict[str, Any]) -> PickedKernel:
-    """Write the instance's kernel spec, whole or not at all; `extra` is what its own process needs, as a tunnel's."""
+def offer(
+    bench: Workbench, instance: Instance, extra: dict[str, Any], environments: Sequence[Environment] | None = None
+) -> PickedKernel:
+    """Offer the instance's own Python and each of its `environments` (None: those that are offered already).
+
+    `extra` is what the kernel's own process needs, as a tunnel's.
+    """
     picked = _picked(bench, instance)
+    mine = _document(bench, instance, extra)
+    if environments is not None:
+        wanted = {
+            _write(_of_environment(bench, instance, one), mine | {"environment": one.name}) for one in environments
+        }
+        for folder, offered in _offered(bench):
+            if offered["instance_id"] == instance.instance_id and folder.name not in {*wanted, picked.spec}:
+                shutil.rmtree(folder, ignore_errors=True)
+    _write(picked, mine)
+    return picked
+
+
+def _write(picked: PickedKernel, instance: dict[str, Any]) -> str:
+    """Write a kernel spec, whole or not at all; return its name."""
     folder = _kernels() / picked.spec
     folder.mkdir(parents=True, exist_ok=True)
     spec = {
@@ -47,7 +66,7 @@ def offer(bench: Workbench, instance: Instance, extra: dict[str, Any]) -> Picked
         "metadata": {
             "kernel_provisioner": {
                 "provisioner_name": PROVISIONER,
-                "config": {"instance": _document(bench, instance, extra)},
+                "config": {"instance": instance},
             },
             "debugger": True,
         },
@@ -56,17 +75,29 @@ def offer(bench: Workbench, instance: Instance, extra: dict[str, Any]) -> Picked
     part = folder / "kernel.json.part"
     part.write_text(text, encoding="utf-8")
     part.replace(folder / "kernel.json")
-    return picked
+    return picked.spec
 
 
 def withdraw(bench: Workbench, name: str) -> PickedKernel | None:
     """Take an instance out of the picker, whether it still exists or not; None if it was not there."""
+    withdrawn = None
     for folder, instance in _offered(bench):
         if name in (instance["name"], instance["instance_id"]):
-            title = json.loads((folder / "kernel.json").read_text(encoding="utf-8"))["display_name"]
+            if withdrawn is None or not instance.get("environment"):
+                title = json.loads((folder / "kernel.json").read_text(encoding="utf-8"))["display_name"]
+                withdrawn = PickedKernel(folder.name, title, instance["name"])
             shutil.rmtree(folder, ignore_errors=True)
-            return PickedKernel(folder.name, title, instance["name"])
-    return None
+    return withdrawn
+
+
+def prune(bench: Workbench, regions: set[str], alive: set[str]) -> None:
+    """Take out the caller's instances that ended by themselves: not `alive`, though these `regions` were asked."""
+    for folder, instance in _offered(bench):
+        gone = instance["region"] in regions and instance["instance_id"] not in alive
+        mine = instance["extra"]["data_dir"] == str(bench.settings.data_dir)
+        if gone and mine and instance.get("owner") == bench.clouds.identity().owner:
+            with suppress(OSError):
+                shutil.rmtree(folder)
 
 
 def _picked(bench: Workbench, instance: Instance) -> PickedKernel:
@@ -76,13 +107,24 @@ def _picked(bench: Workbench, instance: Instance) -> PickedKernel:
     return PickedKernel(spec, f"Python 3 · {instance.name} ({instance.instance_type}{simulated})", instance.name)
 
 
+def _of_environment(bench: Workbench, instance: Instance, environment: Environment) -> PickedKernel:
+    base = _picked(bench, instance)
+    named = re.sub(r"[^a-z0-9_-]", "-", environment.name.lower())
+    return replace(base, spec=f"{base.spec}--{named}", title=base.title.replace("Python 3", environment.title, 1))
+
+
 def _document(bench: Workbench, instance: Instance, extra: dict[str, Any]) -> dict[str, Any]:
-    """Return what `wiring.reach_for_kernel` needs to reach the instance again."""
+    """Return what `wiring.reach_for_kernel` needs to reach the instance again, and the kernel's lease."""
+    from jupyter_awsgpu.verbs.selection import endpoint
+
+    lease = bench.settings.kernel_lease_minutes
     return {
         "instance_id": instance.instance_id,
         "name": instance.name,
         "region": instance.region,
         "launch_id": instance.launch_id,
+        "owner": instance.owner,
+        "lease_s": None if lease is None else lease * 60,
         "endpoint": asdict(replace(endpoint(bench, instance), via=extra.get("via"))),
         "extra": extra,
     }

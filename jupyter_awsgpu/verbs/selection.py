@@ -17,6 +17,7 @@ from jupyter_awsgpu.errors import (
     RegionNotEnabled,
 )
 from jupyter_awsgpu.model import Endpoint
+from jupyter_awsgpu.verbs import picker
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -63,8 +64,10 @@ def find(
         regions, lambda cloud: cloud.instances(owner=owner, include_terminated=include_terminated)
     )
     found: list[Instance] = []
-    for answer in answers.values():
+    answered: set[str] = set()
+    for region, answer in answers.items():
         if not isinstance(answer, AwsGpuError):
+            answered.add(region)
             found.extend(answer)
             for one in answer:
                 bench.records.ledger.see(one, bench.now())
@@ -72,6 +75,7 @@ def find(
             raise answer
     if len(regions) > 1:
         bench.clouds.cache.put("swept", [one.region for one in found])
+    picker.prune(bench, answered, {one.instance_id for one in found if one.state.alive})
     return tuple(with_tunnel(bench, one) for one in sorted(found, key=lambda one: (one.name, one.launched_at)))
 
 

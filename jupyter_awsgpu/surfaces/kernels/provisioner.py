@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 from traitlets import Dict
 
+from jupyter_awsgpu.errors import AwsGpuError
 from jupyter_awsgpu.surfaces.kernels import waiting
+from jupyter_awsgpu.surfaces.spelling import beginning, spell
 
 if TYPE_CHECKING:
     from jupyter_client.connect import KernelConnectionInfo
@@ -25,6 +27,10 @@ NUMBERS: dict[int, int] = {signal.SIGINT: 2, signal.SIGTERM: 15}
 """Signals by the instance's numbers; Windows has others."""
 
 KILL = 9
+
+
+class KernelNotStarted(RuntimeError):
+    """Why the kernel did not start, and the command that helps, in one line."""
 
 
 class Provisioner(KernelProvisionerBase):
@@ -120,8 +126,10 @@ class Provisioner(KernelProvisionerBase):
                 environment=document.get("environment", ""),
                 lease_s=document.get("lease_s"),
             )
-        except BaseException:
+        except BaseException as exc:
             self._close_doors()
+            if isinstance(exc, AwsGpuError):  # Jupyter shows an exception's text and nothing else of it
+                raise KernelNotStarted(spell(f"{exc} `{exc.remedy}`", beginning("awsgpu", document["extra"]))) from exc
             raise
 
     def _note(self, **facts: Any) -> None:

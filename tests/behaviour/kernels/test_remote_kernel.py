@@ -200,10 +200,8 @@ def test_the_command_offers_and_takes_back(box):
 
 def test_a_stopped_instance_says_how_to_go_on(bench, box, spec):
     """Choosing the kernel of a stopped instance names the verb that starts it."""
-    from jupyter_awsgpu.errors import WrongState
-
     assert run("stop", "gpu").status == 0
-    with pytest.raises(WrongState, match="stopped"):
+    with pytest.raises(RuntimeError, match="stopped.*`awsgpu --demo start gpu`"):
         KernelManager(kernel_name=spec).start_kernel()
 
 
