@@ -10,6 +10,7 @@ from jupyter_awsgpu import host as ssh
 from jupyter_awsgpu.errors import AwsGpuError, JupyterDown, ProvisioningFailed, SshUnreachable
 from jupyter_awsgpu.host.refusals import with_facts
 from jupyter_awsgpu.remote import browser, guest, jupyter
+from jupyter_awsgpu.remote.kernel_specs import environments
 from jupyter_awsgpu.verbs import picker
 from jupyter_awsgpu.verbs.access import allowed_blocks, renew_ingress
 from jupyter_awsgpu.verbs.rates import tell_rate
@@ -68,9 +69,13 @@ def arrive(bench: Workbench, instance: Instance, operation: Operation, way: Way,
             except JupyterDown as exc:
                 raise _explained(bench, instance, way, exc) from exc
             step.say(f"Jupyter runs on port {server.port} of the instance")
+        found = environments(host)
     finally:
         host.close()
-    return _open_way(bench, instance, server, operation, way)
+    arrived = _open_way(bench, instance, server, operation, way)
+    with suppress(OSError):  # a folder of Jupyter's that cannot be written: the way in stands all the same
+        picker.offer(bench, instance, tunnel_extra(bench, way), found)
+    return arrived
 
 
 def _explained(bench: Workbench, instance: Instance, way: Way, exc: JupyterDown) -> JupyterDown:
@@ -159,8 +164,6 @@ def _open_way(bench: Workbench, instance: Instance, server: JupyterServer, opera
         except JupyterDown as exc:
             raise _explained(bench, instance, way, exc) from exc
         step.say(f"Jupyter answers at {tunnel.local_url}")
-    with suppress(OSError):  # a folder of Jupyter's that cannot be written: the way in stands all the same
-        picker.offer(bench, instance, tunnel_extra(bench, way))
     if way.open_browser:
         browser.open_with_token(tunnel.local_url, server.token, bench.records.root / "browser")
     return with_tunnel(bench, instance)
