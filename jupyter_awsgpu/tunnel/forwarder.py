@@ -66,9 +66,10 @@ class _Server(sshtunnel._ThreadingForwardServer):  # type: ignore[misc] # noqa: 
             self.socket.setsockopt(socket.SOL_SOCKET, _EXCLUSIVE, 1)
         super().server_bind()
 
-    def server_close(self) -> None:
+    def shutdown(self) -> None:
+        """End serving; refusing wakes the server, which would look only every `POLL_S`."""
         listeners.stop_listening(self.socket)
-        super().server_close()
+        super().shutdown()
 
     def get_request(self) -> tuple[socket.socket, object]:
         """Accept; from here on, a connection closed by anything but its relay's good end is a reset."""

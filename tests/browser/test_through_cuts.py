@@ -95,10 +95,7 @@ def tunnel_stalls(bench):
 
 @contextmanager
 def tunnel_killed(bench):
-    """The tunnel's own process is killed; its guard starts it again.
-
-    Until then the port refuses, and JupyterLab's pauses after refusals are what takes longest here.
-    """
+    """The tunnel's own process is killed; its guard starts it again, and holds the port meanwhile."""
     bench.process().kill()
     yield
 
