@@ -46,8 +46,13 @@ def settle(early: bool) -> bool:
 
 def instance_id() -> str:
     """Return the instance id as cloud-init has it, else as the metadata service has it, else ""."""
-    text = paths.read_text(paths.at("/var/lib/cloud/data/instance-id")).strip() or metadata("meta-data/instance-id")
+    text = cloud_id() or metadata("meta-data/instance-id")
     return text if re.fullmatch(r"[\w.-]{1,64}", text) else ""
+
+
+def cloud_id() -> str:
+    """Return the instance id as cloud-init has it, or ""."""
+    return paths.read_text(paths.at("/var/lib/cloud/data/instance-id")).strip()
 
 
 def discard(early: bool) -> None:

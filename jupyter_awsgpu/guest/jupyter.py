@@ -79,7 +79,6 @@ def _right(config: dict) -> bool:
 def _start(config: dict, say) -> None:  # noqa: ANN001 - takes a sentence
     token()
     _make_workplace()
-    kernels.tell_when_waiting()
     backend = services.seam()
     backend.install(service(config))
     backend.restart(NAME)

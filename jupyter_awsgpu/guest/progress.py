@@ -16,6 +16,7 @@ from . import paths
 
 LOG_LIMIT = 2000
 KEEP_BYTES = 262144
+SETTLED = ("ready", "failed")
 BALLAST_BYTES = 1 << 20
 
 
@@ -79,7 +80,7 @@ def lines() -> list:
 
 
 def fold(rows: list) -> dict:
-    """Return the last run as {"phase", "steps", "boot"}: pure, from `lines()`."""
+    """Return the last run as {"phase", "steps", "boot", "program"}: pure, from `lines()`."""
     asked = max([index for index, row in enumerate(rows) if row.get("phase") == "asked"], default=-1)
     starts = [index for index, row in enumerate(rows) if row.get("phase") == "began"]
     run = rows[starts[-1] :] if starts and starts[-1] > asked else []
@@ -91,7 +92,12 @@ def fold(rows: list) -> dict:
             step.update({key: row[key] for key in ("phase", "text", "seconds", "log") if key in row})
         else:
             phase = {"ended": "ready", "gave-up": "failed", "rebooting": "rebooting"}.get(row["phase"], phase)
-    return {"phase": phase, "steps": list(steps.values()), "boot": run[0].get("boot") if run else None}
+    return {"phase": phase, "steps": list(steps.values()), **_of(run)}
+
+
+def _of(run: list) -> dict:
+    """Return which boot a run is of, and which program's it is."""
+    return {key: run[0].get(key) if run else None for key in ("boot", "program")}
 
 
 def _plan(run: list) -> list:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from . import data, driver, environment, facts, interpreter, jupyter, watch
 
 
-def steps(config: dict, found: facts.Facts) -> list:
+def steps(config: dict) -> list:
     """Return all steps: driver and toolkit where there is a GPU, Python, packages, Jupyter, watchdog.
 
     The watchdog comes first: money is watched before anything else is done.
     """
+    found = facts.gather()
     return [
         *watch.steps(config),
         *data.steps(config),

@@ -25,6 +25,8 @@ def report() -> dict:
     """Return the report of this moment."""
     config = paths.config()
     told = progress.fold(progress.lines())
+    if told.pop("program") == "first" and told["phase"] in progress.SETTLED:
+        told["phase"] = "provisioning"  # the whole program's run comes after it
     if told.pop("boot") not in (None, paths.boot_id()):
         told = {"phase": "provisioning", "steps": []}  # the run of this boot has not begun
     if told["phase"] in ("provisioning", "rebooting") and _stalled():
@@ -43,6 +45,7 @@ def report() -> dict:
         idle_stop_in_s=_left(watched.get("idle_stop_in_s"), 0 if watched.get("busy_because") else passed),
         cap_in_s=_left(watched.get("cap_in_s"), passed),
         kept_until=_kept_until(),
+        ran_s=round(ledger.seconds(), 1),
         spent=ledger.spent(config.get("price_per_hour")),
         notice=watched.get("notice"),
         read_at=_iso(paths.now()),

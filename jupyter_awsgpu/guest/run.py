@@ -5,28 +5,43 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import sys
 import time
 import traceback
 
-from . import commands, facts, paths, progress, recipe
+from . import commands, paths, progress, services
 
 REBOOTS_AT_MOST = 3
 
 
-def provision() -> int:
+def here() -> list:
+    """Return the command line that runs this program, but for the verb."""
+    return [sys.executable, "-sE", paths.program("main.py")]
+
+
+def service() -> services.Service:
+    """Return the provisioning as a service: it goes on after a kill and at every boot."""
+    return services.Service("provision", [*here(), "provision", "--here"], restart="abnormal")
+
+
+def provision(recipe, program: str = "whole", passes=None) -> int:  # noqa: ANN001 - two functions
     """Bring the host to what the configuration wants; run again, it changes nothing that is right.
 
-    Returns 0 also where a step failed: the report says so, and a failed step does not mend itself by
-    being repeated at once.
+    `recipe(config)` returns the steps; between two of them, and at the end, the run is left where `passes()`
+    says that another program takes over. Returns 0 also where a step failed: the report says so, and a failed
+    step does not mend itself by being repeated at once.
     """
     os.makedirs(paths.run(), exist_ok=True)
     with open(paths.run("provision.lock"), "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        steps = recipe.steps(paths.config(), facts.gather())
+        steps = recipe(paths.config())
         progress.trim()
         progress.load_ballast()
-        progress.note("began", plan=[{"key": step.key, "text": step.text} for step in steps], boot=paths.boot_id())
+        plan = [{"key": step.key, "text": step.text} for step in steps]
+        progress.note("began", plan=plan, boot=paths.boot_id(), program=program)
         for step in steps:
+            if passes and passes():
+                return 0
             if not _walk(step):
                 progress.note("gave-up")
                 return 0

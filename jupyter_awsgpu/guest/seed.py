@@ -1,8 +1,7 @@
-"""The seed: the part of the guest that fits into user-data, and lets the rest in.
+"""Guards and growth: the plain shutdowns, and the program taking a newer one over the verified SSH connection.
 
-It settles whose machine this is, guards the bill, makes the instance's own host key, and takes the
-whole program over the verified SSH connection. Until that has happened nobody can have begun to work
-here, so the idle stop is a plain shutdown too: a machine nobody comes to ends by itself.
+Until the laptop has come nobody can have begun to work here, so user-data arms the idle stop as a plain
+shutdown ("lonely"): a machine nobody comes to ends by itself. The watchdog then takes its place.
 """
 
 from __future__ import annotations
@@ -14,37 +13,16 @@ import shutil
 import sys
 import tarfile
 
-from . import commands, hostkey, identity, paths
+from . import commands, identity, paths
 
 UPLOAD_LIMIT = 4 << 20
 LONELY = "lonely"
 
 
-def main(words: list) -> int:
-    """Run one of the seed's verbs."""
-    known = {
-        "boot": lambda: boot(early="--early" in words),
-        "status": lambda: answer(waiting()),
-        "hostkey": lambda: answer(hostkey.offer() if words[1:] == ["offer"] else hostkey.confirm()),
-        "update": update,
-    }
-    try:
-        if not words or words[0] not in known:
-            raise commands.Failed("the laptop has not brought this part of the program yet")
-        known[words[0]]()
-    except commands.Failed as exc:
-        print("awsgpu-guest: %s" % exc, file=sys.stderr)  # noqa: T201 - a command's answer
-        return 1
-    return 0
-
-
 def boot(early: bool) -> bool:
-    """Settle whose machine this is and arm both guards; return whether it is another machine than before."""
+    """Settle whose machine this is and arm the cap; return whether it is another machine than before."""
     another = identity.settle(early)
-    config = paths.config()
-    arm(cap_minutes(config))
-    if not os.path.exists(paths.program("guest", "verbs.py")):
-        arm(int(config.get("idle_stop_minutes") or 0), LONELY)
+    arm(cap_minutes(paths.config()))
     return another
 
 
@@ -59,12 +37,6 @@ def cap_minutes(config: dict) -> int:
 def arm(minutes: int, name: str = "deadline") -> None:
     """Arm a plain shutdown unless it is armed; 0 disarms it."""
     commands.ask(["sh", paths.program("guest", "arm.sh"), str(minutes), name])
-
-
-def waiting() -> dict:
-    """Return the report of a machine whose program is still on its way."""
-    step = {"key": "program", "text": "Waiting for the rest of the guest program", "phase": "running"}
-    return {"phase": "provisioning", "steps": [step], "version": "", "python": "", "program": "seed"}
 
 
 def update() -> None:

@@ -30,6 +30,13 @@ class Service(NamedTuple):
     every: "int | None" = None
 
 
+def begin(service: Service) -> None:
+    """Have a service run, now and at every boot."""
+    backend = seam()
+    backend.install(service)
+    backend.start(service.name)
+
+
 def seam():  # noqa: ANN201 - one of two modules' classes
     """Return the backend this host calls for."""
     if os.path.isdir(paths.at(SYSTEMD)):

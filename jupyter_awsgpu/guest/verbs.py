@@ -8,7 +8,22 @@ import os
 import sys
 import time
 
-from . import commands, data, hostkey, identity, jupyter, kernels, paths, progress, report, seed, services, watch
+from . import (
+    commands,
+    data,
+    hostkey,
+    identity,
+    jupyter,
+    kernels,
+    paths,
+    progress,
+    recipe,
+    report,
+    run,
+    seed,
+    services,
+    watch,
+)
 
 CHANGEABLE = ("environment", "pip_index", "mirror", "price_per_hour")
 
@@ -56,32 +71,25 @@ def boot(known: argparse.Namespace) -> None:
     another = seed.boot(known.early)
     kernels.tell_when_waiting()
     backend = services.seam()
-    backend.install(_provisioning())
-    backend.install_boot([*_here(), "boot"])
+    backend.install(run.service())
+    backend.install_boot([*run.here(), "boot"])
     if not known.early or (backend.starts_at_early_boot and not another):
         backend.start("provision")
-
-
-def _here() -> list:
-    return [sys.executable, "-sE", paths.program("main.py")]
-
-
-def _provisioning() -> services.Service:
-    return services.Service("provision", [*_here(), "provision", "--here"], restart="abnormal")
+    told = progress.fold(progress.lines())
+    if told["program"] == "first" and told["phase"] in progress.SETTLED:
+        backend.restart("provision")  # the first part is done; one under way passes over to us by itself
 
 
 def provision(known: argparse.Namespace) -> int:
     """Bring the machine to what is configured; as a service, so that the caller may leave."""
     if known.here:
-        from . import run
-
-        return run.provision()
+        return run.provision(recipe.steps)
     identity.settle(early=False)
     seed.arm(seed.cap_minutes(paths.config()))
     kernels.tell_when_waiting()
     backend = services.seam()
-    backend.install(_provisioning())
-    backend.install_boot([*_here(), "boot"])
+    backend.install(run.service())
+    backend.install_boot([*run.here(), "boot"])
     progress.note("asked")
     backend.restart("provision")
     return 0

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 from jupyter_awsgpu.errors import ProvisioningFailed, RemoteCommandFailed
 from jupyter_awsgpu.model import GUEST_COMMAND, GuestReport, GuestStep
 from jupyter_awsgpu.remote.text import clean, document, number
-from jupyter_awsgpu.remote.user_data import GuestConfig, first_files, upload
+from jupyter_awsgpu.remote.user_data import BRING, GuestConfig, upload, whole_program
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -22,7 +22,6 @@ StepPhase = Literal["waiting", "running", "done", "skipped", "failed"]
 _PHASES: dict[str, Phase] = {phase: phase for phase in get_args(Phase)}
 _STEP_PHASES: dict[str, StepPhase] = {phase: phase for phase in get_args(StepPhase)}
 
-UNPACK = 'exec tar -xz --no-same-owner -C "${AWSGPU_ROOT:-/}"'
 DATA_FILE = "data.json"
 """Which volume belongs at ~/data: a file of /etc/awsgpu."""
 
@@ -90,12 +89,15 @@ def provision(
 
 def install(host: Host, config: GuestConfig, extra: Mapping[str, str] | None = None) -> None:
     """Bring the guest program to an instance whose user-data had none of it, and run it; returns at once."""
-    host.run(["sh", "-c", UNPACK], stdin=first_files(config), sudo=True)
+    host.run(["sh", "-c", BRING], stdin=whole_program(config), sudo=True)
     provision(host, config, extra)
 
 
 def provision_when_there(host: Host, extra: Mapping[str, str] | None = None) -> None:
-    """Wait until cloud-init has put the seed there, and bring the rest if it is missing; returns at once then."""
+    """Wait until cloud-init has put the first part there, and bring the whole; returns at once then.
+
+    What the first part has begun goes on, and passes over to the whole program between two steps.
+    """
     deadline = time.monotonic() + GUEST_WITHIN_S
     while True:
         try:
@@ -105,8 +107,10 @@ def provision_when_there(host: Host, extra: Mapping[str, str] | None = None) -> 
                 raise
             time.sleep(RETRY_S)
             continue
-        if found.get("program") == "seed":
-            provision(host, extra=extra)
+        if found.get("program"):  # its first part: the whole has not come yet
+            host.run(["sh", "-c", BRING], stdin=whole_program(), sudo=True)
+            host.run([GUEST_COMMAND, "update"], stdin=upload(extra=dict(extra or {})), sudo=True)
+            host.run([GUEST_COMMAND, "boot"], sudo=True)
         elif extra and DATA_FILE in extra and _has(host) != extra[DATA_FILE]:
             provision(host, extra={DATA_FILE: extra[DATA_FILE]})
         return
@@ -157,6 +161,7 @@ def report_from(found: Mapping[str, Any]) -> GuestReport:
         notice=clean(found.get("notice"), 200) or None,
         read_at=_moment(found.get("read_at")),
         gpu=_gpu(found.get("gpu")),
+        ran_s=number(found.get("ran_s")),
     )
 
 

@@ -1,21 +1,25 @@
-"""User-data: one gzipped cloud-config that carries the seed of the guest program and what it is to do.
+"""User-data: one gzipped cloud-config that carries the guest's first part and what it is to do.
 
-Small by construction: only the seed travels here, without comments and docstrings. The rest of the
-program goes over the verified SSH connection at first contact (`upload`), where nobody else reads it.
+What the machine needs to become ready with the laptop asleep travels here, packed small (`pack`). The
+whole program, as people write it, goes over the verified SSH connection at first contact.
 """
 
 from __future__ import annotations
 
 import ast
-import gzip
+import base64
 import io
 import json
+import lzma
+import re
 import tarfile
+import zlib
 from dataclasses import asdict, dataclass, field
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from jupyter_awsgpu.model import GUEST_COMMAND
+from jupyter_awsgpu.remote.pack import first_part
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,7 +28,18 @@ LIMIT_BYTES = 12 * 1024
 """EC2 takes 16 KB raw; the rest is left to what a user may want to add."""
 
 PROGRAM = "/opt/awsgpu"
-SEED = ("__init__.py", "accounts.py", "arm.sh", "commands.py", "hostkey.py", "identity.py", "paths.py", "seed.py")
+UNTIL_THE_LAPTOP_COMES = '[ -e "${AWSGPU_ROOT:-}/opt/awsgpu/guest" ] && exit 0\n'
+BRING = """
+set -e
+root="${AWSGPU_ROOT:-}"
+rm -rf "$root/opt/awsgpu/guest.new"
+tar -xz --no-same-owner -C "$root/"
+rm -rf "$root/opt/awsgpu/guest"
+mv "$root/opt/awsgpu/guest.new" "$root/opt/awsgpu/guest"
+"""
+"""The shell line that takes `whole_program` on its stdin."""
+
+LONG_WORD = re.compile(r"([A-Za-z0-9+/=]{1000,})")
 EARLY = "if command -v awsgpu-guest >/dev/null; then awsgpu-guest boot --early; fi"
 
 
@@ -75,32 +90,70 @@ def user_data(config: GuestConfig, first_host_key: tuple[str, str], ssh_user: st
     key at first contact. Raises ValueError if it does not fit, which a test keeps from happening.
     """
     private, public = first_host_key
-    arm = _file("arm.sh")
     document: dict[str, object] = {
-        "bootcmd": [["sh", "-c", EARLY]],
+        "bootcmd": [*_guards(config), ["sh", "-c", EARLY]],
         "ssh_keys": {"ecdsa_private": private, "ecdsa_public": public},
-        "write_files": [_entry(path, text, mode) for path, text, mode in program_files(config)],
+        "write_files": [_entry(path, data, mode) for path, data, mode in first_files(config)],
         "runcmd": [["awsgpu-guest", "boot"]],
     }
-    if config.cap_minutes:
-        document["bootcmd"] = [["sh", "-c", arm, "arm", str(config.cap_minutes)], ["sh", "-c", EARLY]]
     del ssh_user  # the image's default user is cloud-init's own; the guest has it from its configuration
     # JSON is YAML: no writer of ours can get the quoting wrong.
-    packed = gzip.compress(b"#cloud-config\n" + json.dumps(document).encode(), 9, mtime=0)
+    packed = _gzipped("#cloud-config\n" + json.dumps(document, separators=(",", ":")))
     if len(packed) > LIMIT_BYTES:
         message = f"user-data has {len(packed)} bytes, more than {LIMIT_BYTES}"
         raise ValueError(message)
     return packed
 
 
-def program_files(config: GuestConfig) -> list[tuple[str, str, str]]:
+def _gzipped(text: str) -> bytes:
+    """Return the text gzipped, with a block of its own for each long word: LZMA in base 64 has its own statistics."""
+    squeeze = zlib.compressobj(9, wbits=31)
+    parts = [squeeze.compress(part.encode()) + squeeze.flush(zlib.Z_BLOCK) for part in LONG_WORD.split(text)]
+    return b"".join([*parts, squeeze.flush()])
+
+
+def _guards(config: GuestConfig) -> list[list[str]]:
+    """Return the plain shutdowns, armed at each boot before anything else.
+
+    One is the cap. The other is the idle stop of a machine whose program, and with it its first user, has not come.
+    """
+    arm = _file("arm.sh")
+    guards = [["sh", "-c", arm, "arm", str(config.cap_minutes)]] if config.cap_minutes else []
+    if config.idle_stop_minutes:
+        guards.append(["sh", "-c", UNTIL_THE_LAPTOP_COMES + arm, "arm", str(config.idle_stop_minutes), "lonely"])
+    return guards
+
+
+def first_files(config: GuestConfig) -> list[tuple[str, bytes, str]]:
     """Return (path on the instance, content, mode) of what user-data puts there."""
     return [
-        (GUEST_COMMAND, _file("awsgpu-guest.sh"), "0755"),
-        (f"{PROGRAM}/main.py", _file("main.py"), "0644"),
-        *((f"{PROGRAM}/guest/{name}", _file(name), "0644") for name in SEED),
-        ("/etc/awsgpu/config.json", config.document(), "0600"),
+        (GUEST_COMMAND, _file("awsgpu-guest.sh").encode(), "0755"),
+        (f"{PROGRAM}/main.py", _file("main.py").encode(), "0644"),
+        (f"{PROGRAM}/first.xz", compressed(first_part()), "0644"),
+        (f"{PROGRAM}/gpus.json", json.dumps(table_in_short(), separators=(",", ":")).encode(), "0644"),
+        ("/etc/awsgpu/config.json", config.document().encode(), "0600"),
     ]
+
+
+def compressed(text: str) -> bytes:
+    """Return the text as LZMA, which the instance's Python undoes without being told the filters."""
+    filters = [{"id": lzma.FILTER_LZMA1, "preset": 9 | lzma.PRESET_EXTREME, "lc": 3, "lp": 0, "pb": 0}]
+    return lzma.compress(text.encode(), format=lzma.FORMAT_ALONE, filters=filters)
+
+
+def table_in_short() -> dict[str, object]:
+    """Return of the GPU table what a driver's choice needs: the rows that differ from what an unknown GPU gets."""
+    whole = json.loads(files("jupyter_awsgpu.guest").joinpath("gpus.json").read_text(encoding="utf-8"))
+    newest = whole["newest_branch"]
+    rows = [row for row in whole["gpus"] if row["module"] == "proprietary" or row["branch"] != newest]
+    used = {str(newest), *(str(row["branch"]) for row in rows)}
+    branches = {
+        name: {key: how[key] for key in ("vendor", "proprietary", "open") if key in how}
+        for name, how in whole["branches"].items()
+        if name in used
+    }
+    gpus = [{key: row[key] for key in ("pci", "module", "branch")} for row in rows]
+    return {"newest_branch": newest, "branches": branches, "gpus": gpus}
 
 
 def program() -> list[tuple[str, str]]:
@@ -116,64 +169,45 @@ def upload(config: GuestConfig | None = None, extra: dict[str, str] | None = Non
     if config is not None:
         members["etc/config.json"] = config.document()
     members.update({f"etc/{name}": text for name, text in (extra or {}).items()})
-    return _tar((name, text, "0644") for name, text in members.items())
+    return _tar((name, text.encode(), "0644") for name, text in members.items())
 
 
-def first_files(config: GuestConfig) -> bytes:
-    """Return as a tar, to be unpacked at /, what user-data would have put on an instance of our own."""
-    return _tar((path.lstrip("/"), text, mode) for path, text, mode in program_files(config))
+def whole_program(config: GuestConfig | None = None) -> bytes:
+    """Return as a tar what `BRING` unpacks: the command, the program, and the configuration where there is none."""
+    members = [
+        (GUEST_COMMAND, _source("awsgpu-guest.sh").encode(), "0755"),
+        (f"{PROGRAM}/main.py", _source("main.py").encode(), "0644"),
+        *((f"{PROGRAM}/guest.new/{name}", text.encode(), "0644") for name, text in program()),
+    ]
+    if config is not None:
+        members.append(("/etc/awsgpu/config.json", config.document().encode(), "0600"))
+    return _tar((path.lstrip("/"), data, mode) for path, data, mode in members)
 
 
-def _tar(members: Iterable[tuple[str, str, str]]) -> bytes:
+def _tar(members: Iterable[tuple[str, bytes, str]]) -> bytes:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as archive:
-        for name, text, mode in members:
-            data = text.encode()
+        for name, data, mode in members:
             about = tarfile.TarInfo(name)
             about.size, about.mode = len(data), int(mode, 8)
             archive.addfile(about, io.BytesIO(data))
     return packed.getvalue()
 
 
-def _entry(path: str, text: str, mode: str) -> dict[str, str]:
-    return {"path": path, "permissions": mode, "content": text}
+def _entry(path: str, data: bytes, mode: str) -> dict[str, str]:
+    try:
+        return {"path": path, "permissions": mode, "content": data.decode("ascii")}
+    except UnicodeDecodeError:
+        return {"path": path, "permissions": mode, "encoding": "b64", "content": base64.b64encode(data).decode()}
+
+
+def _source(name: str) -> str:
+    return files("jupyter_awsgpu.guest").joinpath(name).read_text(encoding="utf-8")
 
 
 def _file(name: str) -> str:
-    text = files("jupyter_awsgpu.guest").joinpath(name).read_text(encoding="utf-8")
+    """Return a file without what only its readers need."""
+    text = _source(name)
     if name.endswith(".py"):
-        return bare(text)
+        return ast.unparse(ast.Module(ast.parse(text).body[1:], []))
     return "".join(line for line in text.splitlines(True) if line.startswith("#!") or not line.lstrip().startswith("#"))
-
-
-def bare(source: str) -> str:
-    """Return Python source without docstrings, comments and blank lines; its line of code stay as written."""
-    drop: set[int] = set()
-    for node in ast.walk(ast.parse(source)):
-        body = getattr(node, "body", None)
-        if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) or not body:
-            continue
-        statements = [one for one in body if not _is_text(one)]
-        for one in body:
-            if _is_text(one) and statements:
-                drop.update(range(one.lineno, (one.end_lineno or one.lineno) + 1))
-    kept = []
-    inside = _lines_inside_strings(source)
-    for number, line in enumerate(source.splitlines(True), start=1):
-        bare_comment = line.lstrip().startswith("#") or not line.strip()
-        if number in drop or (bare_comment and number not in inside):
-            continue
-        kept.append(line)
-    return "".join(kept)
-
-
-def _is_text(node: ast.stmt) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
-
-
-def _lines_inside_strings(source: str) -> set[int]:
-    inside: set[int] = set()
-    for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.end_lineno:
-            inside.update(range(node.lineno + 1, node.end_lineno + 1))
-    return inside

@@ -59,6 +59,7 @@ def arrive(bench: Workbench, instance: Instance, operation: Operation, way: Way,
             if instance.adopted:  # its host keys are its owner's to change
                 step.say("The instance answers with the host key it was adopted by")
             else:
+                guest.provision_when_there(host, dict(way.brings))
                 ssh.exchange_host_key(host, bench.records.pins, instance.launch_id)
                 step.say("The instance has its own host key, pinned here")
         host = _provisioned(bench, instance, operation, way, host)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import gzip
 import json
 import os
@@ -84,7 +85,8 @@ class FolderHost:
         for entry in asked["write_files"]:
             path = self.path(entry["path"])
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(entry["content"])
+            content = entry["content"].encode()
+            path.write_bytes(base64.b64decode(content) if entry.get("encoding") == "b64" else content)
             path.chmod(int(entry["permissions"], 8))
         for half, name in (("private", "ssh_host_ecdsa_key"), ("public", "ssh_host_ecdsa_key.pub")):
             self.path(f"/etc/ssh/{name}").write_text(asked["ssh_keys"][f"ecdsa_{half}"])

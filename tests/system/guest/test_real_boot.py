@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import subprocess
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -41,7 +42,11 @@ def left_alone(launching: Callable[..., Any]) -> Mapping[str, Any]:
     """Three machines whose time is short, started before the other tests: they go off while those run."""
     short = GuestConfig("gpu", LAUNCH, "ubuntu", max_hours=0.01, idle_stop_minutes=None)
     idle = GuestConfig("gpu", LAUNCH, "ubuntu", idle_stop_minutes=1, max_hours=None)
-    left = {"robbed": launching(config=short), "visited": launching(config=idle), "lonely": launching(config=idle)}
+    left = {
+        "lonely": launching(config=replace(idle, idle_stop_minutes=2)),
+        "robbed": launching(config=short),
+        "visited": launching(config=idle),
+    }
     left["robbed"].real.wait_for_ssh()
     left["robbed"].real.run("rm", "-rf", "/opt/awsgpu", "/usr/local/bin/awsgpu-guest", "/etc/awsgpu")
     with left["visited"].connect() as host:
@@ -58,12 +63,22 @@ def one(launching: Callable[..., Any]) -> Any:
     return launching()
 
 
+def test_a_machine_nobody_comes_to_becomes_ready(left_alone: Mapping[str, Any]) -> None:
+    """The laptop slept right after RunInstances: no connection ever, and Jupyter answers."""
+    real = left_alone["lonely"].real
+    real.until(lambda: "ready" in real.run("awsgpu-guest", "status", "--json"), 100, "it did not become ready")
+    assert not real.path("/opt/awsgpu/guest").exists()
+    token = real.path("/var/lib/awsgpu/jupyter/token").read_text().strip()
+    assert _status(left_alone["lonely"], 8888, token) == "200"
+
+
 def test_from_user_data_to_jupyter_and_both_guards(one: Any) -> None:
     """SSH answers with the key we know, the key is exchanged, and the guest's services run under systemd."""
     told: list[GuestStep] = []
     with one.connect() as host:
         assert "active" in one.real.run("systemctl", "is-active", "awsgpu-deadline.timer")
-        one.real.until(lambda: one.real.run("systemctl", "is-active", "awsgpu-lonely.timer"), 30, "no second guard")
+        assert "active" in one.real.run("systemctl", "is-active", "awsgpu-lonely.timer")
+        guest.provision_when_there(host)
         exchange_host_key(host, one.records.pins, LAUNCH)
         report = guest.follow_progress(host, told.append)
         server = jupyter.find_server(host)
@@ -113,9 +128,9 @@ def test_the_plain_shutdown_fires_with_everything_of_ours_gone(left_alone: Mappi
     assert left_alone["robbed"].real.wait_until_off(120) == "off"
 
 
-def test_a_machine_nobody_comes_to_ends_by_itself(left_alone: Mapping[str, Any]) -> None:
-    """The laptop died after RunInstances: the seed's own guard is the idle stop."""
-    assert left_alone["lonely"].real.wait_until_off(150) == "off"
+def test_a_machine_nobody_came_to_ends_by_itself(left_alone: Mapping[str, Any]) -> None:
+    """The plain idle stop that user-data armed: nobody can have begun to work there."""
+    assert left_alone["lonely"].real.wait_until_off(200) == "off"
 
 
 def test_an_idle_machine_stops_itself_with_the_laptop_gone(left_alone: Mapping[str, Any]) -> None:

@@ -110,7 +110,7 @@ def test_the_last_run_is_what_counts() -> None:
     folded = progress.fold(rows)
     assert folded["phase"] == "provisioning"
     assert [step["phase"] for step in folded["steps"]] == ["done", "waiting"]
-    assert progress.fold([]) == {"phase": "provisioning", "steps": [], "boot": None}
+    assert progress.fold([]) == {"phase": "provisioning", "steps": [], "boot": None, "program": None}
     assert progress.fold([*rows[:3], {"phase": "asked"}])["phase"] == "provisioning"
 
 
