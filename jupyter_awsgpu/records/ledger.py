@@ -8,7 +8,8 @@ import re
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from jupyter_awsgpu.records.files import private_folder
+from jupyter_awsgpu.errors import StateUnreadable
+from jupyter_awsgpu.records.files import private_folder, read_document, write_document
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -77,6 +78,35 @@ class Ledger:
             except (ValueError, TypeError):
                 continue  # a half-written line of a killed process
         return tuple(found)
+
+    def missed(self, instance_id: str, at: float) -> float:
+        """Note that EC2 no longer lists an instance, and return when that was first seen (epoch seconds)."""
+        path = self._beside(instance_id, "missed")
+        known = self._number(path, "at")
+        if known is None:
+            write_document(path, {"at": at})
+        return at if known is None else known
+
+    def note_own_log(self, instance_id: str, ran_s: float, at: float) -> None:
+        """Keep the seconds an instance said at one moment to have run in all; only the latest word counts."""
+        known = self.own_log(instance_id)
+        if known is None or known[1] < at:
+            write_document(self._beside(instance_id, "own"), {"ran_s": ran_s, "at": at})
+
+    def own_log(self, instance_id: str) -> tuple[float, float] | None:
+        """Return the seconds an instance had run in all, by its own word, and when it said so; None without one."""
+        path = self._beside(instance_id, "own")
+        ran, at = self._number(path, "ran_s"), self._number(path, "at")
+        return None if ran is None or at is None else (ran, at)
+
+    def _beside(self, instance_id: str, what: str) -> Path:
+        return private_folder(self._folder) / f"{_SAFE.sub('_', instance_id)}.{what}.json"
+
+    def _number(self, path: Path, key: str) -> float | None:
+        try:
+            return float((read_document(path) or {})[key])
+        except (StateUnreadable, KeyError, TypeError, ValueError):
+            return None
 
     def instance_ids(self) -> tuple[str, ...]:
         """Return every instance ever seen from here."""

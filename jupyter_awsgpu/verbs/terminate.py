@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from jupyter_awsgpu.errors import Interrupted, NeedsYes
 from jupyter_awsgpu.model import InstanceState
 from jupyter_awsgpu.verbs import picker
+from jupyter_awsgpu.verbs.cost import note_own_log
 from jupyter_awsgpu.verbs.guard import drop_guard
 from jupyter_awsgpu.verbs.losses import what_is_lost
 from jupyter_awsgpu.verbs.selection import choose, with_tunnel
@@ -54,6 +55,7 @@ def forget(bench: Workbench, instance: Instance) -> None:
     """Drop the pins, report, kernel and journal entry of an instance that is gone."""
     picker.withdraw(bench, instance.instance_id)
     bench.records.pins.forget(instance.launch_id)
+    note_own_log(bench, instance.instance_id)
     bench.records.reports.forget(instance.instance_id)
     bench.records.pulls.forget(instance.instance_id)
     bench.records.journal.end(instance.launch_id, bench.now())

@@ -13,6 +13,15 @@ if TYPE_CHECKING:
     from jupyter_awsgpu.model import Cost, Leftover
 
 
+ESTIMATED = (
+    "Estimated from what this machine and the instances saw: a range where nobody looked. Taxes and traffic are not "
+    "in it; days and months are UTC."
+)
+BILLED = "AWS's own figures, up to a day old, without what carries no tag of ours; AWS takes $0.01 for this answer."
+
+CENT = 0.005
+"""Dollars from which on a part is worth a word."""
+
 KEPT = "--yes removes what only clutters; what may hold work goes only by its kind, e.g. --kind volume --yes."
 
 
@@ -23,21 +32,32 @@ def costs(costs: Sequence[Cost], *, simulated: bool = False) -> Sheet:
     currency = costs[0].currency if costs else "USD"
     total = between(low, high, currency)
     return Sheet(
-        title=tr("{price} so far").format(price=total) if costs else "",
+        title=_title(total, costs, currency) if costs else "",
         columns=(
             Column("Name"),
             Column("What", yields=1),
             Column("Ran", right=True),
             Column("Cost", right=True),
             Column(""),
-            Column("A month at rest", right=True, yields=2),
-            Column("Note", yields=3),
+            Column("Today", right=True, yields=4),
+            Column("This month", right=True, yields=5),
+            Column("A month at rest", right=True, yields=3),
+            Column("Of which", wraps=True, yields=2),
         ),
         rows=tuple(_cost_row(one, most) for one in costs),
-        notes=("Estimated from what this machine saw: a range where nobody looked. Taxes and traffic are not in it.",),
+        notes=(BILLED if costs and costs[0].what == "billed by AWS" else ESTIMATED,),
         empty="Nothing has been launched from here.",
         simulated=simulated,
     )
+
+
+def _title(total: str, costs: Sequence[Cost], currency: str) -> str:
+    """Return what all of it has cost, today's part and this month's."""
+    if any(one.today is None or one.month is None for one in costs):
+        return tr("{price} so far").format(price=total)
+    spans = [[one.today or (0.0, 0.0) for one in costs], [one.month or (0.0, 0.0) for one in costs]]
+    day, month = (between(sum(low for low, _ in one), sum(high for _, high in one), currency) for one in spans)
+    return tr("{price} so far; {day} today, {month} this month").format(price=total, day=day, month=month)
 
 
 def between(low: float, high: float, currency: str = "USD") -> str:
@@ -57,9 +77,25 @@ def _cost_row(one: Cost, most: float) -> tuple[Cell, ...]:
         Cell(tr("{n} h").format(n=f"{one.hours_running:.1f}")),
         Cell(between(one.low, one.high, one.currency)),
         Cell("", bar=one.high / most if most else 0.0),
+        _span(one.today, one.currency),
+        _span(one.month, one.currency),
         Cell(money(one.per_month_at_rest, one.currency)),
-        Cell(one.detail, "quiet"),
+        Cell(_of_which(one), "quiet"),
     )
+
+
+def _span(spent: tuple[float, float] | None, currency: str) -> Cell:
+    return Cell("" if spent is None else between(*spent, currency))
+
+
+def _of_which(one: Cost) -> str:
+    """Return the parts of an instance's cost, and what else there is to be said of it."""
+    parts = [
+        tr("{kind} {price}").format(kind=tr(part.kind), price=between(part.low, part.high, one.currency))
+        for part in one.parts
+        if part.high >= CENT
+    ]
+    return " · ".join([*(parts if len(one.parts) > 1 else ()), *filter(None, [tr(one.detail)])])
 
 
 def leftovers(found: Sequence[Leftover], *, removed: bool, simulated: bool = False) -> Sheet:

@@ -1,11 +1,13 @@
 """Money spent is computed from what was seen, and a gap is a range."""
 
+from datetime import UTC, datetime
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_awsgpu.records import Sighting
-from jupyter_awsgpu.verbs.cost import ADDRESS_PER_HOUR, cost_of, running_hours
+from jupyter_awsgpu.verbs.cost import ADDRESS_PER_HOUR, OwnLog, Prices, cost_of, running_hours
 
 H = 3600.0
 
@@ -57,6 +59,42 @@ def test_the_cost_is_hours_address_and_disk():
     found = cost_of([seen(1, "running")], 10 * H)
     assert found.low == found.high == pytest.approx(10 * (0.9 + ADDRESS_PER_HOUR) + 40 * 0.08 * 10 / 730, abs=1e-3)
     assert found.per_month_at_rest == pytest.approx(3.2)
+
+
+def test_the_instances_own_log_closes_a_gap():
+    """It stopped itself at a time nobody knows; later it said that it had run for three hours in all until then."""
+    gap = (seen(9, "stopped"), seen(21, "running", started=20))
+    assert hours(*gap, now=22) == (2.0, 11.0)
+    found = running_hours(gap, 22 * H, own=OwnLog(ran_s=4 * H, at=21 * H))
+    assert (found.low, found.high) == pytest.approx((5.0, 5.0))
+
+
+def test_a_word_of_the_instance_is_never_believed_beyond_what_was_seen():
+    """A clock that counted twice cannot make a run longer than EC2's own dates."""
+    found = running_hours([seen(9, "stopped", stopped=3)], 20 * H, own=OwnLog(ran_s=90 * H, at=9 * H))
+    assert (found.low, found.high) == pytest.approx((3.0, 3.0))
+
+
+def test_each_run_is_charged_at_its_own_price():
+    """A resize between two runs: one hour at the old price, two at the new one."""
+    rows = [seen(1, "stopped", stopped=1, price=1.0), seen(6, "running", started=5, price=3.0)]
+    found = cost_of(rows, 7 * H, prices=Prices(disk=0.0, address=0.0))
+    assert found.low == found.high == pytest.approx(1.0 + 6.0)
+
+
+def test_today_and_this_month_are_the_calendars():
+    """A run from half past eleven on the last evening of a month: half an hour of it is last month's."""
+    midnight = datetime(2026, 11, 1, tzinfo=UTC).timestamp() / H
+    row = seen(midnight + 1, "running", started=midnight - 0.5, price=1.0)
+    found = cost_of([row], (midnight + 1) * H, prices=Prices(disk=0.0, address=0.0))
+    assert found.low == pytest.approx(1.5)
+    assert found.today == found.month == pytest.approx((1.0, 1.0))
+
+
+def test_what_vanished_has_a_disk_that_is_a_range():
+    """Nobody knows when its disk went: between the last look and the first that missed it."""
+    found = cost_of([seen(0, "stopped", stopped=0)], 730 * H, exists=False, prices=Prices(disk=0.1, address=0.0))
+    assert {part.kind: (part.low, part.high) for part in found.parts}["disk"] == pytest.approx((0.0, 4.0))
 
 
 @given(
