@@ -299,6 +299,8 @@ class GuestReport:
     spent: float | None = None
     notice: str | None = None
     read_at: datetime | None = None
+    ran_s: float | None = None
+    """Seconds the instance has run in all its boots, by its own log."""
     gpu: dict[str, float] | None = None
 
 
@@ -539,6 +541,18 @@ class Leftover:
     evidence: str
 
 
+CostKind = Literal["running", "disk", "address", "data", "image"]
+
+
+@dataclass(frozen=True, slots=True)
+class CostPart:
+    """One part of what a thing has cost: while running, for its disk, address, data volume or image."""
+
+    kind: CostKind
+    low: float
+    high: float
+
+
 @dataclass(frozen=True, slots=True)
 class Cost:
     """What one thing has cost: `low` to `high`, equal where everything is known."""
@@ -551,3 +565,8 @@ class Cost:
     hours_running: float = 0.0
     per_month_at_rest: float | None = None
     detail: str = ""
+    parts: tuple[CostPart, ...] = ()
+    today: tuple[float, float] | None = None
+    month: tuple[float, float] | None = None
+    """What of it fell on today and on this month (UTC), at least and at most; None where nobody asked."""
+    since: float | None = None
