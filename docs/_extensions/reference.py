@@ -1,8 +1,8 @@
 """Reference pages written from the objects they describe, so that they cannot lag behind the code.
 
-`reference/commands.md` from the click grammar, `reference/errors.md` from the error tree (in
-Chinese too, from the message catalogue),
-`reference/settings.md` from the traits, `reference/python.md` from the public names.
+`reference/commands.md` from the click grammar, `reference/errors.md` from the error tree,
+`reference/settings.md` from the traits – each in Chinese too, from the message catalogue – and
+`reference/python.md` from the public names.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from sphinx.application import Sphinx
 
+    Translate = Callable[[str], str]
+
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Write the pages before Sphinx looks for documents."""
@@ -34,10 +36,12 @@ def write_pages(app: Sphinx) -> None:
     folder = Path(app.srcdir) / "reference"
     folder.mkdir(exist_ok=True)
     pages = {
-        "commands": commands,
+        "commands": english_commands,
+        "commands-zh": chinese_commands,
         "errors": english_errors,
         "errors-zh": chinese_errors,
-        "settings": traits,
+        "settings": english_settings,
+        "settings-zh": chinese_settings,
         "python": public_names,
     }
     for name, lines in pages.items():
@@ -46,38 +50,62 @@ def write_pages(app: Sphinx) -> None:
             page.write_text(text, encoding="utf-8")
 
 
-def commands() -> Iterator[str]:
+def english_commands() -> Iterator[str]:
     """Yield the command page: every verb with its options, as `--help` has them."""
     yield "# Commands\n"
     yield "Type them as `awsgpu VERB` in a terminal, `%awsgpu VERB` in a notebook. Every verb also takes these.\n"
+    yield from _commands(_same, "Option")
+
+
+def chinese_commands() -> Iterator[str]:
+    """Yield the command page in Chinese, from the message catalogue."""
+    yield "# 命令\n"
+    yield "在终端里输入 `awsgpu VERB`，在笔记本里输入 `%awsgpu VERB`。以下选项对每个命令都有效。\n"
+    yield from _commands(_chinese, "选项")
+
+
+def _chinese(text: str) -> str:
+    """Return a help text in Chinese, with what click adds to it."""
+    said, _, added = text.partition("  [")
+    more = added.removesuffix("]").replace("required", "必填").replace("default: ", "默认 ")
+    return language.catalogue("zh").gettext(said) + (f"（{more}）" if more else "")
+
+
+def _same(text: str) -> str:
+    return text
+
+
+def _commands(translate: Translate, option: str) -> Iterator[str]:
     root = click.Context(grammar.GRAMMAR, info_name="awsgpu")
-    yield from _options(grammar.GRAMMAR, root)
+    yield from _options(grammar.GRAMMAR, root, translate, option)
     for chapter, verbs in grammar.CHAPTERS.items():
-        yield f"## {chapter}\n"
+        yield f"## {translate(chapter)}\n"
         for verb in verbs:
             command = grammar.GRAMMAR.get_command(root, verb.name)
             if command is not None:
-                yield from _command(command, f"awsgpu {verb.name}")
+                yield from _command(command, f"awsgpu {verb.name}", translate, option)
 
 
-def _command(command: click.Command, path: str) -> Iterator[str]:
+def _command(command: click.Command, path: str, translate: Translate, option: str) -> Iterator[str]:
     context = click.Context(command, info_name=path)
-    yield f"### `{path}`\n\n{click.unstyle(command.help or command.get_short_help_str())}\n"
+    said = click.unstyle(command.help or command.get_short_help_str())
+    chinese = translate(" ".join(said.split()))
+    yield f"### `{path}`\n\n{said if translate is _same else chinese}\n"
     yield f"```text\n{command.get_usage(context).removeprefix('Usage: ')}\n```\n"
-    yield from _options(command, context)
+    yield from _options(command, context, translate, option)
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
             sub = command.get_command(context, name)
             if sub is not None:
-                yield from _command(sub, f"{path} {name}")
+                yield from _command(sub, f"{path} {name}", translate, option)
 
 
-def _options(command: click.Command, context: click.Context) -> Iterator[str]:
+def _options(command: click.Command, context: click.Context, translate: Translate, option: str) -> Iterator[str]:
     records = [parameter.get_help_record(context) for parameter in command.get_params(context)]
-    rows = [_row(f"`{record[0]}`", record[1]) for record in records if record and not record[0].endswith("--help")]
-    if rows:
-        yield "| Option | |\n|---|---|"
-        yield from rows
+    shown = [record for record in records if record and not record[0].endswith("--help")]
+    if shown:
+        yield f"| {option} | |\n|---|---|"
+        yield from (_row(f"`{name}`", translate(said)) for name, said in shown)
         yield ""
 
 
@@ -121,17 +149,30 @@ def _row(*cells: str) -> str:
     return "| " + " | ".join(_cell(cell) for cell in cells) + " |"
 
 
-def traits() -> Iterator[str]:
+def english_settings() -> Iterator[str]:
     """Yield the settings page: every trait with its default, help and environment variable."""
     yield "# Settings\n"
     yield "From strongest to weakest: an option of the command; the environment, as in `AWSGPU_REGION=eu-west-1`; a"
     yield "configuration file of IPython or Jupyter, as in `c.AWSGPU.region = 'eu-west-1'`; the default."
     yield "`awsgpu doctor` shows where each value came from.\n"
     yield "| Setting | Default | |\n|---|---|---|"
+    yield from _traits(_same)
+
+
+def chinese_settings() -> Iterator[str]:
+    """Yield the settings page in Chinese, from the message catalogue."""
+    yield "# 设置\n"
+    yield "优先级从高到低：命令的选项；环境变量，例如 `AWSGPU_REGION=eu-west-1`；IPython 或 Jupyter 的配置文件，"
+    yield "例如 `c.AWSGPU.region = 'eu-west-1'`；默认值。`awsgpu doctor` 会显示每项设置的来源。\n"
+    yield "| 设置 | 默认值 | |\n|---|---|---|"
+    yield from _traits(language.catalogue("zh").gettext)
+
+
+def _traits(translate: Translate) -> Iterator[str]:
     for name in settings.names():
         trait = settings.AWSGPU.class_traits()[name]
         default = "" if trait.default_value in (None, "") else f"`{trait.default_value}`"
-        yield f"| `{name}` | {default} | {_cell(str(trait.help))} |"
+        yield f"| `{name}` | {default} | {_cell(translate(str(trait.help)))} |"
 
 
 def public_names() -> Iterator[str]:

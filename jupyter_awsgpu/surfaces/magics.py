@@ -105,7 +105,7 @@ def _value(answer: Any, ask: Ask) -> Any:
         return _print(answer)
     if isinstance(answer, SshCommand):
         return _ssh(answer)
-    if isinstance(answer, Picked):
+    if isinstance(answer, Picked) and not ask.json:
         _use_here(answer)
     vocabulary.remember(answer if isinstance(answer, Instances) else [answer] if isinstance(answer, Instance) else [])
     if isinstance(answer, Detached):

@@ -55,15 +55,17 @@ export class PanelKernel implements IPanelKernel {
 
   async restart(): Promise<void> {
     this.set('starting');
-    const alive = this.connection !== null && this.connection.status !== 'dead' && !this.context.isTerminating;
+    this.listeningTo = null;
     try {
+      await this.services.sessions.refreshRunning(); // the server may have ended the session with its kernel
+      const kernel = this.connection;
+      const alive = kernel !== null && !kernel.isDisposed && kernel.status !== 'dead' && !this.context.isTerminating;
       await (alive ? this.context.restartKernel() : this.context.startKernel());
-    } catch {
-      // the server has ended the session with its kernel, and this page has not heard of it yet
-      await this.services.sessions.refreshRunning();
-      await this.context.startKernel();
+      await this.listen();
+    } catch (reason) {
+      console.warn('The kernel of the AWS GPU panel did not start.', reason);
+      this.set('dead');
     }
-    await this.listen();
   }
 
   async send(message: Outgoing): Promise<void> {
@@ -94,7 +96,13 @@ export class PanelKernel implements IPanelKernel {
   }
 
   private async openComm(kernel: Kernel.IKernelConnection): Promise<void> {
-    const reply = await kernel.requestExecute({ code: LISTEN, silent: true, store_history: false }).done;
+    let reply: KernelMessage.IExecuteReplyMsg;
+    try {
+      reply = await kernel.requestExecute({ code: LISTEN, silent: true, store_history: false }).done;
+    } catch {
+      this.listeningTo = null; // it died before it answered; the next one is listened to anew
+      return;
+    }
     if (reply.content.status !== 'ok') {
       this.set('ready'); // the kernel lives; the view shows what Python lacks
       return;

@@ -1,114 +1,16 @@
-"""Every tutorial, executed on the simulated AWS as its reader would, and held to what its text says."""
+"""Every tutorial runs whole on the simulated AWS and keeps its word."""
 
-from __future__ import annotations
-
-import json
-import os
-import re
-import subprocess
-import sys
 from pathlib import Path
 
-import httpx
-import nbformat
 import pytest
-from nbclient import NotebookClient
 
-FOLDER = Path(__file__).parents[2] / "notebooks"
-NOTEBOOKS = sorted(FOLDER.rglob("*.ipynb"))
-SECRETS = {
-    "a token": re.compile(r"token[=\"': ]+[0-9a-f]{16,}|\b[0-9a-f]{40,}\b"),
-    "a private key": re.compile(r"BEGIN [A-Z ]*PRIVATE KEY"),
-    "credentials": re.compile(r"aws_secret_access_key|\bAKIA[0-9A-Z]{16}\b", re.IGNORECASE),
-}
-CLAIMS = {  # what the text of a notebook promises of the cell that follows, by the cell's own words
-    "00-quickstart": {
-        "plan p2.xlarge": ["SIMULATED", "K80", r"\$0\.90"],
-        "launch p2.xlarge": ["SIMULATED", r"127\.0\.0\.1:\d+"],
-        "nvidia-smi": ["K80"],
-        "%awsgpu terminate": ["terminated"],
-    },
-    "01-choosing": {
-        "types": ["g4dn.xlarge", "T4"],
-        "HTML(bars)": ["us-west-2"],
-        "quota g4dn.xlarge": ["vCPU"],
-        "plan.ok": ["True", r"/h", "a month"],
-    },
-    "02-launch-and-train": {
-        "getpass": ["ubuntu on Linux"],
-        "trained =": [r"trained on .*: loss \d"],
-        "SVG(": ["polyline"],
-        "nvidia-smi": ["T4"],
-        "%awsgpu terminate": ["terminated"],
-    },
-    "04-stop-image-relaunch": {
-        "%awsgpu stop": ["stopped"],
-        "cat work.txt": ["three weeks of work"],
-        "%awsgpu image": ["SIMULATED"],
-        "%awsgpu terminate": ["terminated"],
-    },
-    "06-when-something-goes-wrong": {
-        "xlrage": ["g4dn.xlarge", "SIMULATED"],
-        "plan g4dn": ["cannot launch yet", "0 vCPU"],
-        "--request": ["Request"],
-        "box = %awsgpu launch": [r"us-west-2b"],
-        "%awsgpu connect": ["is stopped"],
-        "%awsgpu launch g4dn.xlarge --name second": ["second"],
-        "%awsgpu status": ["gpu", "second", "2 instances"],
-        "%awsgpu terminate": ["terminated"],
-    },
-    "05-money": {
-        "%awsgpu status": [r"\$0\.5"],
-        "%awsgpu cost": [r"\$"],
-        "%awsgpu terminate": ["terminated"],
-    },
-}
+from tests.notebooks.tutorials import FOLDER, keeps_its_word, leave_nothing
 
 
-@pytest.fixture(autouse=True)
-def nothing_running(demo):
-    """End without an instance, whatever a failed notebook left, and begin with an untouched account."""
-    yield
-    for instance in json.loads(awsgpu("--json", "status") or "[]"):
-        awsgpu("terminate", instance["name"], "--yes")
-    httpx.post(f"{demo.endpoint}/_awsgpu/reset", trust_env=False).raise_for_status()
-
-
-def awsgpu(*arguments: str) -> str:
-    """Run the command line on the simulated AWS and return what it printed."""
-    command = [sys.executable, "-m", "jupyter_awsgpu", "--demo", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False).stdout
-
-
-def executed(path: Path, folder: Path):
-    """Run a notebook top to bottom in a kernel of its own."""
-    notebook = nbformat.read(path, as_version=4)
-    client = NotebookClient(notebook, timeout=240, resources={"metadata": {"path": str(folder)}}, record_timing=False)
-    return client.execute()
-
-
-def shown(cell) -> str:
-    """Return everything a cell shows, in every form."""
-    texts = []
-    for output in cell.get("outputs", ()):
-        texts.append(output.get("text", ""))
-        texts += [str(form) for form in output.get("data", {}).values()]
-        texts += [output.get("evalue", "")]
-    return re.sub(r"<style>.*?</style>", "", "\n".join(texts), flags=re.DOTALL)
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: str(path.relative_to(FOLDER).with_suffix("")))
-def test_a_tutorial_runs_whole_and_keeps_its_word(path: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.ipynb")), ids=lambda path: path.stem)
+def test_a_tutorial_runs_whole_and_keeps_its_word(path: Path, tmp_path: Path, demo) -> None:
     """It runs without an error, shows what its text says, and leaks neither secret nor machine."""
-    notebook = executed(path, tmp_path)
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    for words, patterns in CLAIMS.get(path.stem, {}).items():
-        concerned = [cell for cell in cells if words in cell.source]
-        assert concerned, f"no cell says {words}"
-        for pattern in patterns:
-            assert re.search(pattern, shown(concerned[0])), f"{words}: no {pattern} in\n{shown(concerned[0])}"
-    everything = "\n".join(shown(cell) for cell in cells)
-    for what, pattern in SECRETS.items():
-        assert not pattern.search(everything), f"{what}: {pattern.search(everything)}"
-    for place in (str(Path(__file__).parents[2]), os.environ["HOME"], str(tmp_path)):
-        assert place not in everything
+    try:
+        keeps_its_word(path, tmp_path)
+    finally:
+        leave_nothing(demo)

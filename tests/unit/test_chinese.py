@@ -32,7 +32,7 @@ TABLES = ("checks.py", "choosing.py", "instances.py", "spending.py")
 
 SAME = {
     *("GPU", "GPU {} %", "Jupyter", "SSH", "Python", "CUDA", "CC", "{} GB", "jupyter-awsgpu", "localhost:{}"),
-    *("flask", "credentials", "own", "set {}"),  # words of the machine's
+    *("flask", "PENDING", "credentials", "own", "set {}"),  # words of the machine's
 }
 """Names that are the same in Chinese."""
 

@@ -96,11 +96,12 @@ def tunnel_line(instance: Instance, tr: Callable[[str], str]) -> str:
     words = {
         "up": tr("tunnel up, port {port}"),
         "connecting": tr("tunnel connecting, port {port}"),
-        "lost": tr("tunnel lost, reconnecting on port {port}"),
-        "gave-up": tr("tunnel gave up"),
+        "lost": tr("tunnel lost since {time}, reconnecting on port {port}"),
+        "gave-up": tr("tunnel gave up: {why}"),
         "closed": tr("no tunnel"),
     }
-    return words[tunnel.phase].format(port=tunnel.local_port)
+    since = tunnel.since.astimezone().strftime("%H:%M:%S")
+    return words[tunnel.phase].format(port=tunnel.local_port, time=since, why=tr(tunnel.reason or "–"))
 
 
 def over_cap(instance: Instance, now: float) -> bool:

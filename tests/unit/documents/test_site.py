@@ -39,10 +39,11 @@ def test_every_verb_has_its_place_on_the_command_page(site: Path) -> None:
     """The command page is made from the grammar: what `--help` lists, it lists."""
     from jupyter_awsgpu.surfaces.grammar import CHAPTERS
 
-    page = (site / "reference" / "commands.html").read_text(encoding="utf-8")
-    for verbs in CHAPTERS.values():
-        for verb in verbs:
-            assert f"awsgpu {verb.name}" in page
+    for name in ("commands", "commands-zh"):
+        page = (site / "reference" / f"{name}.html").read_text(encoding="utf-8")
+        for verbs in CHAPTERS.values():
+            for verb in verbs:
+                assert f"awsgpu {verb.name}" in page, name
 
 
 def test_every_error_is_on_the_errors_page_in_both_languages(site: Path) -> None:
