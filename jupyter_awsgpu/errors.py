@@ -28,7 +28,7 @@ The tree:
     ├── TunnelError           PortTaken · ForwardTaken · TunnelLost
     ├── GuestError            ProvisioningFailed · JupyterDown · KernelFailed
     │   └── CellFailed · CellLost · ModuleMissing · ModuleIsAFile · CannotComeBack
-    │       NoGpuAnswers
+    │       NoGpuAnswers · NoSuchRun · RunFailed
     ├── AwsError              AWS or the way to it failed: AwsUnreachable · AwsFailing · AwsThrottled
     │                         AwsRefused
     ├── LocalError            this machine: BundleUnreadable · StateUnreadable · Busy · ExtraMissing · DetachedFailed
@@ -543,13 +543,14 @@ class NoCapacityAnywhere(NoCapacity):
 
 
 class NoCapacityToStart(NoCapacity):
-    """A stopped instance cannot start: its disk binds it to one zone. Facts: name, instance_type, tried."""
+    """A stopped instance cannot start: its disk binds it to one zone. Facts: name, instance_type, tried, elsewhere."""
 
     cause = (
         "AWS has no {instance_type} free at the moment in {tried}, and {name} can start only there, where its disk is: "
-        "try again later, or launch another one."
+        "try again later, or make an image of it, from which a new instance starts elsewhere (then: awsgpu launch "
+        "{instance_type} --image {name}-moved --name {name}-2 {elsewhere})."
     )
-    remedy_template = "awsgpu launch {instance_type} --name {name}-2 --any-region"
+    remedy_template = "awsgpu image {name} --name {name}-moved"
 
 
 class NoCapacityAtData(NoCapacity):
@@ -859,6 +860,22 @@ class NoGpuAnswers(GuestError):
     code = "no-gpu-answers"
     cause = "{name} shows no GPU: {why}."
     remedy_template = "awsgpu doctor {name}"
+
+
+class NoSuchRun(GuestError):
+    """A run that the instance does not keep. Facts: name, run."""
+
+    code = "no-such-run"
+    cause = "{name} keeps no run {run}."
+    remedy_template = "awsgpu runs {name}"
+
+
+class RunFailed(GuestError):
+    """A script or notebook did not end well. Facts: name, run, how."""
+
+    code = "run-failed"
+    cause = "{run} on {name} {how}."
+    remedy_template = "awsgpu runs {name} --log {run}"
 
 
 # ── AWS and the way to it ────────────────────────────────────────────────────────────────────

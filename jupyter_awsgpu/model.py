@@ -399,6 +399,25 @@ class GpuUse:
 
 
 @dataclass(frozen=True, slots=True)
+class Run:
+    """A script or notebook that runs, or ran, on the instance `name` by itself.
+
+    `status` is its exit status once it ended; `executed` whether a notebook's executed copy is there. One is
+    "lost" where the instance stopped before it ended.
+    """
+
+    id: str
+    name: str
+    script: str
+    args: tuple[str, ...]
+    state: Literal["running", "done", "failed", "cancelled", "lost"]
+    status: int | None = None
+    started_at: datetime | None = None
+    seconds: float | None = None
+    executed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Transfer:
     """What a `push` or `pull` did: files and bytes that travelled, files that were the same, and what was left out.
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from jupyter_awsgpu.language import tr
-from jupyter_awsgpu.model import Check, Cost, Image, Instance, Leftover, Offer, Plan, Quota, Volume
+from jupyter_awsgpu.model import Check, Cost, Image, Instance, Leftover, Offer, Plan, Quota, Run, Volume
 from jupyter_awsgpu.surfaces.render.sheet import Cell, Column, Sheet, spoken
 
 if TYPE_CHECKING:
@@ -100,6 +100,16 @@ class Regions(Listing[Offer]):
         return choosing.regions(self, simulated=self.simulated)
 
 
+class Runs(Listing[Run]):
+    """The answer of `runs`."""
+
+    def sheet(self) -> Sheet:
+        """Return the table of runs."""
+        from jupyter_awsgpu.surfaces.render import working
+
+        return working.runs(self, simulated=self.simulated)
+
+
 class Images(Listing[Image]):
     """The answer of `images`."""
 
@@ -121,13 +131,21 @@ class Preflight(Listing[Check]):
 
 
 class Costs(Listing[Cost]):
-    """The answer of `cost`."""
+    """The answer of `cost`; `billed` where AWS itself was asked, for money."""
+
+    billed: bool
+
+    def __new__(cls, values: Iterable[Cost], *, simulated: bool = False, billed: bool = False) -> Self:
+        """Make the tuple, with whose figures they are."""
+        made = super().__new__(cls, values, simulated=simulated)
+        made.billed = billed
+        return made
 
     def sheet(self) -> Sheet:
         """Return the table of costs."""
         from jupyter_awsgpu.surfaces.render import spending
 
-        return spending.costs(self, simulated=self.simulated)
+        return spending.costs(self, billed=self.billed, simulated=self.simulated)
 
 
 class Leftovers(Listing[Leftover]):

@@ -46,6 +46,8 @@ CHAPTERS: dict[str, tuple[Verb, ...]] = {
         Verb("cell", "cells", "A notebook's cell on the instance: %%awsgpu."),
         Verb("push", "carrying", "Files to the instance; only what differs."),
         Verb("pull", "carrying", "Files from the instance; only what differs."),
+        Verb("run", "running", "A script or notebook there, with the laptop shut."),
+        Verb("runs", "running", "What runs there by itself: logs, cancel."),
         Verb("gpu", "watching", "What its GPU does: use, memory, heat, power."),
         Verb("kernel", "picking", "The instance in this machine's kernel picker."),
         Verb("ssh", "reaching", "The exact ssh command, or run one: ssh -- CMD."),

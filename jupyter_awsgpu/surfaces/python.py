@@ -11,7 +11,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypedDict, TypeVar, Unpack
 
 from jupyter_awsgpu.errors import AwsGpuError
-from jupyter_awsgpu.surfaces.answers import Costs, Images, Instances, Leftovers, Preflight, Regions, Types
+from jupyter_awsgpu.surfaces.answers import Costs, Images, Instances, Leftovers, Preflight, Regions, Runs, Types
 from jupyter_awsgpu.surfaces.ask import Ask
 from jupyter_awsgpu.surfaces.notebook import quieten
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from jupyter_awsgpu.model import GpuUse, Image, Instance, Plan, Quota, Transfer, Wishes
+    from jupyter_awsgpu.model import GpuUse, Image, Instance, Plan, Quota, Run, Transfer, Wishes
     from jupyter_awsgpu.surfaces.display import Progress
 
 P = ParamSpec("P")
@@ -260,6 +260,25 @@ def gpu(name: str | None = None, **where: Unpack[Where]) -> GpuUse:
     from jupyter_awsgpu.verbs.gpu import gpu as look
 
     return look(_ask(where).bench(), name)
+
+
+@_quietly
+def run(script: str, *args: str, name: str | None = None, **where: Unpack[Where]) -> Run:
+    """Start a script or notebook of this machine on the instance, where it goes on by itself; `runs` tells how."""
+    from jupyter_awsgpu.verbs.run import run as begin
+
+    ask = _ask(where)
+    bench = ask.bench()
+    return _finished(ask, lambda: begin(bench, script, args, name))
+
+
+@_quietly
+def runs(name: str | None = None, **where: Unpack[Where]) -> Runs:
+    """Return what runs on the instance by itself and what has run, the latest first."""
+    from jupyter_awsgpu.verbs.runs import runs as look
+
+    ask = _ask(where)
+    return Runs(look(ask.bench(), name), simulated=ask.simulated)
 
 
 @_quietly

@@ -191,6 +191,7 @@ ZONE = _Pattern("ZONE", r"[a-z]{2,4}(-[a-z0-9]+)+-\d{1,2}[a-z]", "it takes a zon
 SUBNET = _Pattern("SUBNET", r"subnet-[0-9a-f]+", "it takes an id such as subnet-0abc")
 GROUP = _Pattern("GROUP", r"sg-[0-9a-f]+", "it takes an id such as sg-0abc")
 CUDA = _Pattern("VERSION", r"\d{1,2}(\.\d{1,2})?", "it takes a version such as 12.6")
+RUN = _Pattern("RUN", r"[A-Za-z0-9_-]{1,80}", "it takes the name of a run, as `awsgpu runs` lists it")
 NAMES = _Pattern("NAMES", r"[^\W\d]\w*(\s*,\s*[^\W\d]\w*)*", "it takes names such as df,model")
 _BYTES = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 BYTES = _Amount("SIZE", _BYTES, 1, 1e15, whole=True, expected="it takes a size such as 500MB or 2GB")

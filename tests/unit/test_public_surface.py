@@ -9,9 +9,9 @@ import pytest
 import jupyter_awsgpu
 
 PUBLIC = {
-    "AwsGpuError", "__version__", "cleanup", "connect", "cost", "disconnect", "doctor", "gpu", "image", "images", "keep",
-    "launch", "logs", "open_jupyter", "panel", "plan", "provision", "pull", "push", "quota", "regions", "resize",
-    "start", "status", "stop", "terminate", "token", "types",
+    "AwsGpuError", "__version__", "cleanup", "connect", "cost", "disconnect", "doctor", "gpu", "image", "images",
+    "keep", "launch", "logs", "open_jupyter", "panel", "plan", "provision", "pull", "push", "quota", "regions",
+    "resize", "run", "runs", "start", "status", "stop", "terminate", "token", "types",
 }  # fmt: skip
 
 

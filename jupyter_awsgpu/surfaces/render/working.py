@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 from jupyter_awsgpu.surfaces.render.sheet import Cell, Column, Sheet, Tone, duration
 
 if TYPE_CHECKING:
-    from jupyter_awsgpu.model import GpuCard, GpuProcess, GpuUse, Transfer
+    from collections.abc import Sequence
+
+    from jupyter_awsgpu.model import GpuCard, GpuProcess, GpuUse, Run, Transfer
+
+_RUN_TONES: dict[str, Tone] = {
+    "running": "good",
+    "done": "",
+    "failed": "bad",
+    "cancelled": "quiet",
+    "lost": "warn",
+}
 
 NAMED_AT_MOST = 5
 PROCESSES_SHOWN = 12
@@ -36,6 +46,33 @@ def carried(one: Transfer, *, simulated: bool) -> Sheet:
         simulated=simulated,
         headless=True,
     )
+
+
+def runs(found: Sequence[Run], *, simulated: bool) -> Sheet:
+    """Return the table of runs."""
+    columns = (
+        Column("Run"),
+        Column("State"),
+        Column("Script", wraps=True),
+        Column("Began"),
+        Column("Took", right=True),
+    )
+    rows = tuple(
+        (
+            Cell(one.id, "strong"),
+            Cell(_state(one), _RUN_TONES[one.state]),
+            Cell(" ".join((one.script, *one.args))),
+            Cell("" if one.started_at is None else f"{one.started_at.astimezone():%m-%d %H:%M}"),
+            Cell(duration(one.seconds)),
+        )
+        for one in found
+    )
+    commands = (f"awsgpu runs {found[0].name} --log {found[0].id}",) if found else ("awsgpu run train.py",)
+    return Sheet("", columns, rows, commands=commands, empty="Nothing has run there by itself.", simulated=simulated)
+
+
+def _state(one: Run) -> str:
+    return f"{one.state} ({one.status})" if one.state == "failed" else one.state
 
 
 def gpus(use: GpuUse, *, simulated: bool, now: datetime | None = None) -> Sheet:
