@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -15,11 +15,16 @@ if TYPE_CHECKING:
 
     from traitlets.config import Config
 
+    from jupyter_awsgpu.model import Instance
     from jupyter_awsgpu.settings import AWSGPU
     from jupyter_awsgpu.surfaces.display import Progress
     from jupyter_awsgpu.verbs.workbench import Workbench
 
 T = TypeVar("T")
+
+
+SHOWING = ("status", "list", "cost", "cleanup", "stop", "terminate", "demo")
+"""Verbs whose own answer shows what runs, or that end it."""
 
 
 @dataclass
@@ -67,7 +72,24 @@ class Ask:
 
         settings = self.settings(**more)
         self.progress = None if self.quiet else self.show(self)
-        return wiring.workbench(settings, None if self.progress is None else self.progress.hear)
+        made = wiring.workbench(settings, None if self.progress is None else self.progress.hear)
+        return replace(made, mention=self._mention) if self._mentions else made
+
+    @property
+    def _mentions(self) -> bool:
+        """Whether a word on what has run for long would be read, and is not what this verb shows anyway."""
+        if self.json or self.quiet or self.surface == "python":
+            return False
+        from jupyter_awsgpu.surfaces.grammar import VERBS
+
+        said = next((word for word in self.arguments if word in VERBS), "status")
+        return said not in SHOWING
+
+    def _mention(self, instances: tuple[Instance, ...]) -> None:
+        """Say in one line which instances have run for long, beside what the verb answers."""
+        from jupyter_awsgpu.surfaces.render.instances import long_runs
+
+        click.echo(long_runs(instances, self.begin), err=self.surface == "terminal")
 
     def consented(self, act: Callable[[bool], T], *, yes: bool) -> T:
         """Do something that may want a yes: asked for once, where somebody is there to answer."""

@@ -18,6 +18,7 @@ from jupyter_awsgpu.errors import (
 )
 from jupyter_awsgpu.model import Endpoint
 from jupyter_awsgpu.verbs import picker
+from jupyter_awsgpu.verbs.mention import mention_long_runs
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -76,6 +77,8 @@ def find(
     if len(regions) > 1:
         bench.clouds.cache.put("swept", [one.region for one in found])
     picker.prune(bench, answered, {one.instance_id for one in found if one.state.alive})
+    if not everyone:
+        mention_long_runs(bench, tuple(found))
     return tuple(with_tunnel(bench, one) for one in sorted(found, key=lambda one: (one.name, one.launched_at)))
 
 

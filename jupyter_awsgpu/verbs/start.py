@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jupyter_awsgpu.errors import Interrupted, NoCapacity, NoCapacityToStart, WrongState
+from jupyter_awsgpu.errors import AwsGpuError, Interrupted, NoCapacity, NoCapacityToStart, WrongState
 from jupyter_awsgpu.model import InstanceState
 from jupyter_awsgpu.verbs.arrival import Way, arrive
 from jupyter_awsgpu.verbs.guard import arm_guard
@@ -56,10 +56,21 @@ def start_instance(bench: Workbench, instance: Instance, operation: Operation) -
             try:
                 cloud.start(instance.instance_id)
             except NoCapacity as exc:
-                raise NoCapacityToStart(None, **exc.facts | {"name": instance.name}) from exc
+                told = {"name": instance.name, "elsewhere": _elsewhere(bench, instance)}
+                raise NoCapacityToStart(None, **exc.facts | told) from exc
     running = wait_until_running(bench, instance, operation)
     arm_guard(bench, running, operation)
     return running
+
+
+def _elsewhere(bench: Workbench, instance: Instance) -> str:
+    """Return the option that leads a launch to another zone that offers the type, or to another region."""
+    try:
+        zones = bench.cloud(instance.region).zones_offering(instance.instance_type)
+    except AwsGpuError:
+        zones = ()
+    other = next((zone for zone in zones if zone != instance.zone), None)
+    return f"--region {instance.region} --zone {other}" if other else "--any-region"
 
 
 def wait_until_running(bench: Workbench, instance: Instance, operation: Operation) -> Instance:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from jupyter_awsgpu.cloud import Cloud, Clouds
     from jupyter_awsgpu.host import Hosts
-    from jupyter_awsgpu.model import Event
+    from jupyter_awsgpu.model import Event, Instance
     from jupyter_awsgpu.records import Operation, Records
     from jupyter_awsgpu.settings import AWSGPU
     from jupyter_awsgpu.tunnel import Tunnels
@@ -26,7 +26,8 @@ REFERENCE_REGION = "us-east-1"
 class Workbench:
     """The rooms, opened for one person with one set of settings.
 
-    `listener` hears every event of every operation; `now` is the wall clock, in seconds.
+    `listener` hears every event of every operation; `now` is the wall clock, in seconds. `mention` is told,
+    once a day, of instances that have run for long; None where nobody would read it.
     """
 
     settings: AWSGPU
@@ -36,6 +37,7 @@ class Workbench:
     tunnels: Tunnels
     listener: Callable[[Event], None] | None = None
     now: Callable[[], float] = time.time
+    mention: Callable[[tuple[Instance, ...]], None] | None = None
 
     @property
     def demo(self) -> bool:

@@ -30,7 +30,7 @@ KINDS = (
 def cost(ask: Ask, *, bill: bool) -> Any:
     """Show what each instance has cost since its launch; a range where nobody looked."""
     if bill:
-        return Costs(ask.bench().clouds.bill(), simulated=ask.simulated)
+        return Costs(ask.bench().clouds.bill(), simulated=ask.simulated, billed=True)
     from jupyter_awsgpu.verbs.cost import cost as add_up
 
     return Costs(add_up(ask.bench()), simulated=ask.simulated)

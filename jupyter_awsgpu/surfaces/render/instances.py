@@ -58,6 +58,7 @@ def table(
         )
         price = money(round(each_hour, 2), running[0].currency)
         notes = ((several if len(running) > 1 else one).format(count=len(running), price=price),)
+    notes += tuple(note for one in instances if (note := _tunnel_note(one)))
     notes += tuple(_data_note(one) for one in instances if one.data_volume) + tuple(map(_loose_note, volumes))
     return Sheet(
         title="GPU instances" if instances else "",
@@ -68,6 +69,25 @@ def table(
         commands=() if instances else STARTERS,
         simulated=simulated or any(one.demo for one in instances),
     )
+
+
+def _tunnel_note(one: Instance) -> str:
+    """Say since when and why a tunnel is not up, and which further ports one that is up carries."""
+    tunnel = one.tunnel
+    if tunnel is None:
+        return ""
+    if tunnel.phase == "up":
+        more = ", ".join(f"localhost:{local} → {remote}" for local, remote in tunnel.forwards[1:])
+        return (
+            tr("The tunnel to {name} carries further ports: {ports}.").format(name=one.name, ports=more) if more else ""
+        )
+    text = {
+        "connecting": tr("The tunnel to {name} has been connecting since {time}: {why}"),
+        "lost": tr("The tunnel to {name} has been lost since {time} and reconnects by itself: {why}"),
+        "gave-up": tr("The tunnel to {name} gave up at {time}: {why}"),
+    }.get(tunnel.phase, "")
+    since = tunnel.since.astimezone().strftime("%H:%M:%S")
+    return text.format(name=one.name, time=since, why=tr(tunnel.reason) if tunnel.reason else "–")
 
 
 def _data_note(one: Instance) -> str:
@@ -86,6 +106,18 @@ def _loose_note(volume: Volume) -> str:
     )
     price = money(volume.per_month)
     return text.format(name=volume.name, gb=volume.gb, zone=volume.zone, price=price, id=volume.volume_id)
+
+
+def long_runs(instances: Sequence[Instance], begin: str = "awsgpu", *, now: datetime | None = None) -> str:
+    """Return one line on instances that have run for long, with the command that ends that."""
+    at = now or datetime.now(UTC)
+    texts = []
+    for one in instances:
+        text = tr("{name} has run for {time} and cost {price} in that").format(
+            name=one.name, time=duration(_up_s(one, at)), price=money(_cost_so_far(one, at), one.currency)
+        )
+        texts.append(f"{text} ({begin} stop {one.name})")
+    return "; ".join(texts) + "."
 
 
 def _row(one: Instance, now: datetime) -> tuple[Cell, ...]:

@@ -25,7 +25,7 @@ CENT = 0.005
 KEPT = "--yes removes what only clutters; what may hold work goes only by its kind, e.g. --kind volume --yes."
 
 
-def costs(costs: Sequence[Cost], *, simulated: bool = False) -> Sheet:
+def costs(costs: Sequence[Cost], *, billed: bool = False, simulated: bool = False) -> Sheet:
     """Return what each instance has cost, the dearest first, as a bar and a figure or a range."""
     most = max((one.high for one in costs), default=0.0)
     low, high = sum(one.low for one in costs), sum(one.high for one in costs)
@@ -45,8 +45,8 @@ def costs(costs: Sequence[Cost], *, simulated: bool = False) -> Sheet:
             Column("Of which", wraps=True, yields=2),
         ),
         rows=tuple(_cost_row(one, most) for one in costs),
-        notes=(BILLED if costs and costs[0].what == "billed by AWS" else ESTIMATED,),
-        empty="Nothing has been launched from here.",
+        notes=(BILLED if billed else ESTIMATED,),
+        empty="AWS has billed nothing that carries your tags." if billed else "Nothing has been launched from here.",
         simulated=simulated,
     )
 

@@ -6,6 +6,7 @@ import pytest
 
 from jupyter_awsgpu.errors import NoCapacityToStart
 from jupyter_awsgpu.model import InstanceState
+from jupyter_awsgpu.verbs.image import image
 from jupyter_awsgpu.verbs.start import start
 from tests.behaviour.verbs.test_attempts import launch_without_arriving
 
@@ -23,5 +24,10 @@ def test_no_capacity_at_start_leads_on_and_leaves_the_instance(desk, status):
     ) as caught:
         start(desk.bench, "mine")
     assert caught.value.code == "no-capacity"
-    assert caught.value.remedy == "awsgpu launch g4dn.xlarge --name mine-2 --any-region"
+    assert caught.value.remedy == "awsgpu image mine --name mine-moved"
+    then = "awsgpu launch g4dn.xlarge --image mine-moved --name mine-2 --region us-west-2 --zone us-west-2b"
+    assert then in caught.value.message
     assert cloud.instance(box.instance_id).state is InstanceState.STOPPED
+    image(desk.bench, "mine", image_name="mine-moved")  # the commands named do lead elsewhere
+    wish = desk.wish(name="mine-2", image="mine-moved", zone="us-west-2b")
+    assert launch_without_arriving(desk, wish).zone == "us-west-2b"
