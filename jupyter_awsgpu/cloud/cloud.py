@@ -4,23 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jupyter_awsgpu.cloud import (
-    catalogue,
-    images,
-    instances,
-    keys,
-    launching,
-    leftovers,
-    lifecycle,
-    network,
-    offers,
-    prices,
-    quotas,
-    request,
-    schedules,
-    storage,
-    types,
-)
+from jupyter_awsgpu.cloud.later import Later
 from jupyter_awsgpu.cloud.parallel import parallel
 from jupyter_awsgpu.errors import AwsGpuError, AwsRefused, ImageNotFound, QuotaTooLow, SpotQuotaTooLow
 
@@ -28,6 +12,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from jupyter_awsgpu.cloud import (
+        catalogue,
+        images,
+        instances,
+        keys,
+        launching,
+        leftovers,
+        lifecycle,
+        network,
+        offers,
+        prices,
+        quotas,
+        request,
+        schedules,
+        storage,
+        types,
+    )
     from jupyter_awsgpu.cloud.clouds import Clouds
     from jupyter_awsgpu.cloud.network import Subnet
     from jupyter_awsgpu.cloud.place import Place
@@ -45,6 +46,15 @@ if TYPE_CHECKING:
         Wishes,
     )
 
+
+else:
+    catalogue, images, instances, keys, launching = map(
+        Later, ("catalogue", "images", "instances", "keys", "launching")
+    )
+    leftovers, lifecycle, network, offers, prices = map(
+        Later, ("leftovers", "lifecycle", "network", "offers", "prices")
+    )
+    quotas, request, schedules, storage, types = map(Later, ("quotas", "request", "schedules", "storage", "types"))
 
 NO_KEY_PAIR = "InvalidKeyPair.NotFound"
 """What RunInstances answers where the key pair has gone since it was last seen."""
