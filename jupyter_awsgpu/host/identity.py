@@ -27,12 +27,15 @@ _RSA_SIGNATURES = ("rsa-sha2-512", "rsa-sha2-256")  # RFC 8332: an ssh-rsa key s
 
 
 def generate_host_key() -> tuple[str, str]:
-    """Make the first host key: (private key in OpenSSH PEM, public key as an OpenSSH line)."""
+    """Make the first host key: (private key in PEM, public key as an OpenSSH line).
+
+    PEM as SEC 1 has it: half as long as OpenSSH's own, and user-data has little room.
+    """
     from cryptography.hazmat.primitives.asymmetric import ec
     from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
 
     key = ec.generate_private_key(ec.SECP256R1())
-    private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode()
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()).decode()
     public = key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
     return private, public
 

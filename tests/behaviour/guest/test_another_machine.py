@@ -43,6 +43,7 @@ def test_nothing_of_the_old_identity_wakes_up(booted: Any, config: GuestConfig) 
 
 def test_the_same_machine_keeps_what_it_is(booted: Any) -> None:
     """A second boot with the same id throws nothing away, and offers the same host key again."""
+    guest.provision_when_there(booted)
     first = booted.run(["awsgpu-guest", "hostkey", "offer"]).stdout
     booted.run(["awsgpu-guest", "boot", "--early"])
     assert booted.run(["awsgpu-guest", "hostkey", "offer"]).stdout == first

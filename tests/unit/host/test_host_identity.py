@@ -10,9 +10,9 @@ ED25519 = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okW
 
 
 def test_the_first_key_is_an_ecdsa_key_openssh_can_read():
-    """Private half as OpenSSH PEM, public half as a line, of the type that leaves room for ed25519."""
+    """Private half as PEM, public half as a line, of the type that leaves room for ed25519."""
     private, public = generate_host_key()
-    assert private.startswith("-----BEGIN OPENSSH PRIVATE KEY-----\n")
+    assert private.startswith("-----BEGIN EC PRIVATE KEY-----\n")
     assert public.startswith("ecdsa-sha2-nistp256 AAAA")
     assert normal_line(public + " a comment") == public
 
