@@ -69,6 +69,7 @@ def arrive(bench: Workbench, instance: Instance, operation: Operation, way: Way,
                 server = jupyter.find_server(host)
             except JupyterDown as exc:
                 raise _explained(bench, instance, way, exc) from exc
+            bench.servers[instance.instance_id] = server
             step.say(f"Jupyter runs on port {server.port} of the instance")
         found = environments(host)
     finally:
@@ -158,6 +159,7 @@ def _open_way(bench: Workbench, instance: Instance, server: JupyterServer, opera
             extra=tunnel_extra(bench, way),
         )
         taken = "" if tunnel.local_port == way.local_port else f" ({way.local_port} is taken)"
+        taken += "".join(f"; {remote} → {local}" for local, remote in tunnel.forwards[1:])
         step.say(f"{server.port} on the instance is {tunnel.local_port} here{taken}")
     with operation.step("answer", "Asking Jupyter through the tunnel") as step:
         try:

@@ -62,7 +62,13 @@ def disconnect(bench: Workbench, name: str | None = None) -> Instance:
 
 
 def server(bench: Workbench, instance: Instance) -> JupyterServer:
-    """Read port and token of the instance's Jupyter, over SSH: neither is kept on this machine."""
+    """Return port and token of the instance's Jupyter, over SSH: neither is kept on this machine.
+
+    What this very command has just read on its way there serves once, without another login.
+    """
+    known = bench.servers.pop(instance.instance_id, None)
+    if known is not None:
+        return known
     require_running(instance, "show its token")
     with bench.hosts.connect(endpoint(bench, instance), launch_id=instance.launch_id, name=instance.name) as host:
         return jupyter.find_server(host)

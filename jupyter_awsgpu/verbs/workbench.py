@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from jupyter_awsgpu.errors import NoRegion
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from jupyter_awsgpu.cloud import Cloud, Clouds
     from jupyter_awsgpu.host import Hosts
-    from jupyter_awsgpu.model import Event, Instance
+    from jupyter_awsgpu.model import Event, Instance, JupyterServer
     from jupyter_awsgpu.records import Operation, Records
     from jupyter_awsgpu.settings import AWSGPU
     from jupyter_awsgpu.tunnel import Tunnels
@@ -38,6 +38,8 @@ class Workbench:
     listener: Callable[[Event], None] | None = None
     now: Callable[[], float] = time.time
     mention: Callable[[tuple[Instance, ...]], None] | None = None
+    servers: dict[str, JupyterServer] = field(default_factory=dict, repr=False, compare=False)
+    """The Jupyter found on the way to an instance, by its id: for the one question for its token that may follow."""
 
     @property
     def demo(self) -> bool:
