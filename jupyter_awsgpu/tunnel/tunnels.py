@@ -81,6 +81,8 @@ class Tunnels:
             present = self._present(instance.instance_id)
             if present is not None and wish.served_by(present) and not self._looks_elsewhere(present, wish):
                 return self._wait_until_up(instance)
+            own = present.forwards if present is not None else ()
+            ports.require_free(bind, [one for one in forwards if one not in own], name=instance.name)
             if present is not None:
                 wish = wish.with_forwards_of(present)
                 self._end(instance.instance_id)
@@ -117,7 +119,6 @@ class Tunnels:
         before = self._ports.before(instance.instance_id, wish.local_port)
         others = {local for one in self.all() if one.instance_id != instance.instance_id for local, _ in one.forwards}
         taken = others | {local for local, _ in wish.forwards}
-        ports.require_free(wish.bind, wish.forwards, name=instance.name)
         local = ports.choose(wish.bind, wish.local_port, before=before, avoid=taken, name=instance.name)
         sockets = self._listen(wish, local)
         record = self._record(instance.instance_id)

@@ -15,12 +15,15 @@ from jupyter_awsgpu.surfaces.grammar import VerbCommand, verb
 _COMMAND = "jupyter_awsgpu.command"
 
 
+VIA = "A jump host, as ssh -J takes it; config: what ~/.ssh/config says for the instance id."
+
+
 @verb("connect")
 @click.argument("name", type=values.INSTANCE, required=False)
 @click.option("--port", type=values.PORT, help="Local port; 8889 or the next free one.")
 @click.option("--forward", "forwards", type=values.FORWARD, multiple=True, help="A further port, e.g. 6006:6006.")
 @click.option("--bind", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Local address to listen on.")
-@click.option("--via", metavar="HOST", help="A jump host, as ssh -J takes it.")
+@click.option("--via", metavar="HOST", help=VIA)
 @click.option("--open/--no-open", "open_browser", default=False, help="Open the browser too.")
 @pass_ask
 def connect(

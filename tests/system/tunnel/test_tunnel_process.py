@@ -90,13 +90,16 @@ def test_more_ports_go_over_the_one_connection(bench, ask):
         assert len(outgoing) == 1
 
 
-def test_a_further_port_that_is_taken_is_named(bench):
-    """Its number was the person's choice: another one is proposed, not taken."""
+def test_a_further_port_that_is_taken_is_named(bench, ask):
+    """Its number was the person's choice: another one is proposed, not taken, and the tunnel that is there stays."""
+    first = bench.open()
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ForwardTaken, match=str(port)) as refused:
-            bench.open(forwards=((port, 6006),))
+            bench.open(local_port=first.local_port, forwards=((port, 6006),))
     assert refused.value.remedy.endswith(":6006")
+    assert bench.tunnel().pid == first.pid
+    assert ask(first.local_port) == b"hi"
 
 
 def test_a_half_closed_connection_gets_its_answer(bench):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from datetime import datetime
 
-    from jupyter_awsgpu.model import GuestReport, Instance, Tunnel
+    from jupyter_awsgpu.model import GuestReport, Instance, Tunnel, TunnelPhase
 
 HOSTILE = "<img src=x onerror=alert(1)>\x1b[2J"
 
@@ -47,6 +48,24 @@ def test_no_instances_show_the_three_lines_that_start_one() -> None:
     """An empty table is a beginning."""
     drawn = text.draw(instances.table(()))
     assert len(re.findall(r"^  awsgpu ", drawn, re.MULTILINE)) == 3
+
+
+@pytest.mark.parametrize(
+    ("phase", "reason", "said"),
+    [
+        ("up", None, ["further ports: localhost:6007 → 6006"]),
+        ("lost", "the connection broke; reconnecting", ["has been lost since", "by itself", "the connection broke"]),
+        ("gave-up", "it was terminated", ["gave up at", "it was terminated"]),
+    ],
+)
+def test_a_table_says_how_a_tunnel_stands_since_when_and_why(
+    instance: Callable[..., Instance], tunnel: Tunnel, phase: TunnelPhase, reason: str | None, said: list[str]
+) -> None:
+    """Nobody has to look into its log for that; further ports are named, too."""
+    stands = replace(tunnel, phase=phase, reason=reason, forwards=(*tunnel.forwards, (6007, 6006)))
+    notes = " ".join(instances.table([instance(tunnel=stands)]).notes)
+    for words in said:
+        assert words in notes
 
 
 def test_a_run_is_charged_a_minute_at_least(instance: Callable[..., Instance], now: datetime) -> None:
