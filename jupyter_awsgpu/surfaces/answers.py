@@ -168,10 +168,14 @@ class Leftovers(Listing[Leftover]):
 
 @dataclass(frozen=True, slots=True)
 class WithToken:
-    """The instance of `launch --json` in a terminal, the one place where both stand together."""
+    """The instance of `launch --json` in a terminal, the one place where both stand together.
+
+    `phases` tells where the time went, in seconds: AWS, boot, SSH, set-up, Jupyter, tunnel.
+    """
 
     instance: Instance
     token: str = field(repr=False)
+    phases: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, repr=False)

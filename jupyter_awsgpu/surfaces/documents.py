@@ -31,7 +31,8 @@ def document_of(value: object) -> Any:  # noqa: C901, PLR0911 - one form for eac
     if isinstance(value, Instance):
         return _instance(value)
     if isinstance(value, WithToken):
-        return {**_instance(value.instance), "token": value.token}
+        phases = {part: round(seconds, 3) for part, seconds in value.phases.items()}
+        return {**_instance(value.instance), "token": value.token, "phases": phases}
     if isinstance(value, Token):
         return {"token": value.token}
     if isinstance(value, Plan):

@@ -140,7 +140,8 @@ def launch(
         from jupyter_awsgpu.surfaces.answers import WithToken
         from jupyter_awsgpu.verbs.connect import server
 
-        return WithToken(instance, server(bench, instance).token)
+        phases = ask.progress.trail.phases() if ask.progress is not None else {}
+        return WithToken(instance, server(bench, instance).token, phases)
     return instance
 
 
