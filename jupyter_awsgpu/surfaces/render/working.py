@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from jupyter_awsgpu.language import tr
 from jupyter_awsgpu.surfaces.render.sheet import Cell, Column, Sheet, Tone, duration
 
 if TYPE_CHECKING:
@@ -27,17 +28,21 @@ PROCESSES_SHOWN = 12
 def carried(one: Transfer, *, simulated: bool) -> Sheet:
     """Return what a push or pull did, in a few lines."""
     way = f"to {one.name}" if one.verb == "push" else f"from {one.name}"
-    same = f"{one.same} were there already" if one.same else ""
-    went = f"{counted(one.files)}, {size(one.size)}, {duration(one.seconds)}" if one.files else "nothing had to"
+    same = counted(one.same) if one.same else ""
+    went = f"{counted(one.files)}, {size(one.size)}, {duration(one.seconds)}" if one.files else tr("nothing had to")
     notes = []
     if one.ignored:
-        notes.append(f"{counted(one.ignored)} left out by .gitignore or .awsgpuignore; --everything takes them.")
+        notes.append(
+            tr("Left out by .gitignore or .awsgpuignore: {count}; --everything takes them.").format(count=one.ignored)
+        )
     if one.links:
-        notes.append(f"{one.links} symbolic links and special files stayed: they do not travel.")
+        notes.append(tr("Symbolic links and special files stay where they are: {count}.").format(count=one.links))
     if one.restless:
         names = ", ".join(one.restless[:NAMED_AT_MOST])
-        notes.append(f"Changed while being read, so left as it was there: {names}. Run the same line again.")
-    rows = ((Cell("Travelled", "quiet"), Cell(went)), (Cell("Same", "quiet"), Cell(same)))
+        notes.append(
+            tr("Changed while being read, so not carried: {names}. Run the same line again.").format(names=names)
+        )
+    rows = ((Cell(tr("Travelled"), "quiet"), Cell(went)), (Cell(tr("The same"), "quiet"), Cell(same)))
     return Sheet(
         f"{one.verb} {way}",
         (Column(""), Column("", wraps=True)),
@@ -68,7 +73,9 @@ def runs(found: Sequence[Run], *, simulated: bool) -> Sheet:
         for one in found
     )
     commands = (f"awsgpu runs {found[0].name} --log {found[0].id}",) if found else ("awsgpu run train.py",)
-    return Sheet("", columns, rows, commands=commands, empty="Nothing has run there by itself.", simulated=simulated)
+    return Sheet(
+        "", columns, rows, commands=commands, empty=tr("Nothing has run there by itself."), simulated=simulated
+    )
 
 
 def _state(one: Run) -> str:
@@ -86,9 +93,9 @@ def gpus(use: GpuUse, *, simulated: bool, now: datetime | None = None) -> Sheet:
     )
     notes = [_process(one) for one in use.processes[:PROCESSES_SHOWN]]
     if use.stale:
-        notes.insert(0, f"STALE: read {ago(use, now)} ago; the instance does not answer now.")
+        notes.insert(0, tr("STALE: read {ago} ago; the instance does not answer now.").format(ago=ago(use, now)))
     elif not use.processes:
-        notes.append("No process computes on it.")
+        notes.append(tr("No process computes on it."))
     title = f"{use.name} at {use.read_at.astimezone():%H:%M:%S}" + (" (stale)" if use.stale else "")
     return Sheet(title, columns, tuple(_card(one, use) for one in use.cards), notes=tuple(notes), simulated=simulated)
 
@@ -145,7 +152,7 @@ def counted(files: int) -> str:
     >>> counted(1), counted(20000)
     ('1 file', '20,000 files')
     """
-    return "1 file" if files == 1 else f"{files:,} files"
+    return tr("1 file") if files == 1 else tr("{count} files").format(count=f"{files:,}")
 
 
 def size(count: float) -> str:
