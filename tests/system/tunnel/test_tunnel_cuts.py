@@ -22,7 +22,7 @@ from tests.system.tunnel.small_web import get, get_over
 pytestmark = [pytest.mark.system, pytest.mark.timeout(3600)]
 
 FULL = os.environ.get("AWSGPU_TESTS_FULL") == "1"
-CUTS = 100 if FULL else 6
+CUTS = 100 if FULL else 8
 CONNECTIONS = 10_000 if FULL else 600
 ANSWER_WITHIN_S = 40.0
 """A request is answered or fails within this time, whatever happens: nothing hangs."""
@@ -72,28 +72,28 @@ class Browser:
             assert not thread.is_alive(), "a request hangs"
 
 
-def _peer_killed(bench) -> None:
+def _peer_killed(bench, namespace) -> None:
     bench.sshd.kill()
     time.sleep(random.uniform(0, 2))
     bench.sshd.start()
 
 
-def _sessions_killed(bench) -> None:
+def _sessions_killed(bench, namespace) -> None:
     bench.sshd.kill_sessions()
 
 
-def _peer_frozen(bench) -> None:
+def _peer_frozen(bench, namespace) -> None:
     bench.sshd.freeze()
     time.sleep(random.choice([1.0, 3.0, 16.0]) if FULL else 1.0)
     bench.sshd.thaw()
 
 
-def _process_killed(bench) -> None:
+def _process_killed(bench, namespace) -> None:
     with suppress(psutil.NoSuchProcess):
         psutil.Process(bench.tunnel().pid).kill()
 
 
-def _process_frozen(bench) -> None:
+def _process_frozen(bench, namespace) -> None:
     """What a sleeping laptop looks like from outside: the process stands still, its clock has jumped after."""
     with suppress(psutil.NoSuchProcess):
         process = psutil.Process(bench.tunnel().pid)
@@ -102,22 +102,44 @@ def _process_frozen(bench) -> None:
         process.resume()
 
 
-def _address_changed(bench) -> None:
-    bench.move_sshd(random.choice(["127.0.0.2", "127.0.0.3", "127.0.0.4"]))
+def _address_changed(bench, namespace) -> None:
+    bench.move_sshd(random.choice([one for one in namespace.elsewhere if one != bench.sshd.address]))
 
 
-KINDS = (_peer_killed, _sessions_killed, _peer_frozen, _process_killed, _process_frozen, _address_changed)
+def _link_down(bench, namespace) -> None:
+    namespace.inside("link", "set", namespace.theirs, "down")
+    time.sleep(random.uniform(1, 20) if FULL else 1)
+    namespace.inside("link", "set", namespace.theirs, "up")
 
 
-def test_no_cut_needs_a_hand(bench):
+def _packets_dropped(bench, namespace) -> None:
+    namespace.drop(on=True)
+    time.sleep(random.uniform(1, 20) if FULL else 1)
+    namespace.drop(on=False)
+
+
+KINDS = (
+    _peer_killed,
+    _sessions_killed,
+    _peer_frozen,
+    _process_killed,
+    _process_frozen,
+    _address_changed,
+    _link_down,
+    _packets_dropped,
+)
+
+
+def test_no_cut_needs_a_hand(distant, namespace):
     """After each cut answers come again by themselves, on the same port; the slowest is told."""
+    bench = distant
     port = bench.open().local_port
     browser = Browser(port)
     recovered: dict[str, list[float]] = {}
     try:
         for index in range(CUTS):
             kind = KINDS[index % len(KINDS)]
-            kind(bench)
+            kind(bench, namespace)
             recovered.setdefault(kind.__name__, []).append(_answers_again(port))
             time.sleep(random.uniform(0.2, 1.0))
     finally:

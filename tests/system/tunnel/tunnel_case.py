@@ -74,7 +74,9 @@ class Bench:
     def move_sshd(self, address: str) -> None:
         """The instance stops, and starts with another address."""
         self.sshd.kill()
-        self.sshd.address, self.sshd.port = address, free_port(address)
+        self.sshd.address = address
+        if not self.sshd.prefix:  # in another network namespace, the port is its own
+            self.sshd.port = free_port(address)
         self.sshd.start()
         self.locate_at(replace(self.endpoint, address=address, port=self.sshd.port))
 
