@@ -7,6 +7,7 @@ read from /etc/ssh, at start and whenever told; connections that live keep their
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import asyncssh
@@ -53,6 +54,13 @@ class _Login(asyncssh.SSHServer):
 
     def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
         return username == self._server.accounts.user and self._server.authorizes(key)
+
+    def auth_completed(self) -> None:
+        """Note the login where Ubuntu's sshd does."""
+        address, port = self._connection.get_extra_info("peername")[:2]
+        line = f"sshd: Accepted publickey for {self._server.accounts.user} from {address} port {port} ssh2\n"
+        with suppress(OSError), self._server.accounts.ground.path("/var/log/auth.log").open("a") as log:
+            log.write(line)
 
     def connection_requested(self, _dest_host: str, dest_port: int, _orig_host: str, _orig_port: int) -> bool:
         ground = self._server.accounts.ground

@@ -21,6 +21,14 @@ def test_launch_says_all_that_a_program_needs(box):
     assert box.keys() >= FIELDS
     assert (box["instance_type"], box["state"], box["demo"]) == ("p2.xlarge", "running", True)
     assert box["price_per_hour"] == pytest.approx(0.9)
+    assert box["phases"].keys() == {"AWS", "boot", "SSH", "set-up", "Jupyter", "tunnel"}
+
+
+def test_a_launch_logs_in_three_times_at_most(box):
+    """To set it up, to prove its new host key, and the tunnel's own: counted in the instance's log of logins."""
+    log = run("ssh", "gpu", "--", "cat", "/var/log/auth.log").out
+    before_this_one = log.splitlines()[:-1]
+    assert len([line for line in before_this_one if "Accepted publickey" in line]) <= 3
 
 
 def test_jupyter_answers_with_the_token_and_refuses_without(box):
