@@ -6,11 +6,15 @@ from . import data, driver, environment, facts, interpreter, jupyter, watch
 
 
 def steps(config: dict) -> list:
+    """Return this host's steps."""
+    return of(config, facts.gather())
+
+
+def of(config: dict, found: facts.Facts) -> list:
     """Return all steps: driver and toolkit where there is a GPU, Python, packages, Jupyter, watchdog.
 
     The watchdog comes first: money is watched before anything else is done.
     """
-    found = facts.gather()
     return [
         *watch.steps(config),
         *data.steps(config),

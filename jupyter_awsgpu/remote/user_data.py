@@ -92,20 +92,24 @@ def user_data(config: GuestConfig, first_host_key: tuple[str, str], ssh_user: st
     The private half can be read by whoever may read the instance's user-data: the guest replaces the
     key at first contact. Raises ValueError if EC2 would not take it.
     """
+    del ssh_user  # the image's default user is cloud-init's own; the guest has it from its configuration
+    # JSON is YAML: no writer of ours can get the quoting wrong.
+    packed = _gzipped("#cloud-config\n" + json.dumps(cloud_config(config, first_host_key), separators=(",", ":")))
+    if len(packed) > EC2_LIMIT_BYTES:
+        message = f"user-data has {len(packed)} bytes, more than {EC2_LIMIT_BYTES}"
+        raise ValueError(message)
+    return packed
+
+
+def cloud_config(config: GuestConfig, first_host_key: tuple[str, str]) -> dict[str, object]:
+    """Return the document that cloud-init reads."""
     private, public = first_host_key
-    document: dict[str, object] = {
+    return {
         "bootcmd": [*_guards(config), ["sh", "-c", EARLY]],
         "ssh_keys": {"ecdsa_private": private, "ecdsa_public": public},
         "write_files": [_entry(path, data, mode) for path, data, mode in first_files(config)],
         "runcmd": [["awsgpu-guest", "boot"]],
     }
-    del ssh_user  # the image's default user is cloud-init's own; the guest has it from its configuration
-    # JSON is YAML: no writer of ours can get the quoting wrong.
-    packed = _gzipped("#cloud-config\n" + json.dumps(document, separators=(",", ":")))
-    if len(packed) > EC2_LIMIT_BYTES:
-        message = f"user-data has {len(packed)} bytes, more than {EC2_LIMIT_BYTES}"
-        raise ValueError(message)
-    return packed
 
 
 def _gzipped(text: str) -> bytes:

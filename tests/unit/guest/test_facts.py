@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jupyter_awsgpu.guest import driver, facts, interpreter, progress, systemd
+from jupyter_awsgpu.guest import facts, interpreter, progress, systemd
 from jupyter_awsgpu.guest.services import Service
 
 
@@ -66,34 +66,6 @@ def test_os_release_cuda_and_packages() -> None:
 def test_requirements_are_compared_as_versions(wanted: list, have: dict, lacking: list) -> None:
     """4.10 is newer than 4.2."""
     assert interpreter.missing(wanted, have) == lacking
-
-
-@pytest.mark.parametrize("row", driver.table()["gpus"], ids=lambda row: row["model"])
-def test_each_gpu_gets_its_branch_and_module(row: dict) -> None:
-    """The recipe's choice for every row of the table, by PCI id."""
-    chosen = driver.choose(row["pci"], driver.table())
-    assert chosen.branch == row["branch"]
-    assert chosen.module == ("proprietary" if row["module"] == "proprietary" else "open")
-    assert all(str(row["branch"]) in package for package in chosen.packages)
-
-
-@pytest.mark.parametrize("row", driver.table()["gpus"], ids=lambda row: row["model"])
-@pytest.mark.parametrize("image", ["plain", "with driver"])
-@pytest.mark.parametrize("cuda", [None, "12.6"])
-def test_recipe_cases(row: dict, image: str, cuda: str | None) -> None:
-    """Every GPU × image × option: which steps, in which order."""
-    version = "580.95.05" if image == "with driver" else None
-    found = facts.Facts(row["pci"], version, "ubuntu", "22.04", "6.8.0-1", "x86_64", 30.0, {})
-    keys = [step.key for step in driver.steps({"cuda": cuda}, found)]
-    vendor = ["repository"] if driver.choose(row["pci"], driver.table()).vendor else []
-    expected = ["nouveau", "headers", *vendor, "driver", "module", "gpu"] if version is None else []
-    assert keys == expected + (["repository", "cuda", "path"] if cuda else [])
-
-
-def test_a_cpu_type_skips_driver_and_toolkit() -> None:
-    """Without a GPU none of it is done, whatever was wished."""
-    found = facts.Facts([], None, "ubuntu", "24.04", "6.8.0-1", "x86_64", 30.0, {})
-    assert driver.steps({"cuda": "12.6"}, found) == []
 
 
 def test_the_last_run_is_what_counts() -> None:
