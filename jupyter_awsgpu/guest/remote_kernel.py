@@ -113,7 +113,11 @@ def start(request: dict) -> tuple:
     os.chmod(os.path.dirname(folder), 0o700)
     file, program = (os.path.join(folder, name) for name in ("kernel.json", "program"))
     connection = addresses(folder)
-    argv = command(request.get("environment") or "", file)
+    try:
+        argv = command(request.get("environment") or "", file)
+    except Refused:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     private(file, json.dumps({**connection, "key": request["key"], "signature_scheme": "hmac-sha256"}))
     os.makedirs(os.path.join(program, "guest"))
     for name, text in request.pop("program").items():

@@ -38,6 +38,9 @@ REST_WITHIN_S = 2.0
 KILL = 9
 """SIGKILL on the instance, whatever this machine's own numbers are."""
 
+KEEP_BYTES = 256 * 1024 * 1024
+"""How much output of a kernel is kept on the instance while nobody listens."""
+
 LOST = -1
 """The exit status of a kernel that is gone, nobody knows how."""
 
@@ -56,7 +59,6 @@ class RemoteKernel:
         self._outbox = Outbox()
         self._epoch = secrets.token_hex(8)
         self._last = 0
-        self._lease_s: float | None = None
         self._kernel: dict[str, Any] | None = None
         self._host: Host | None = None
         self._dialogue: Dialogue | None = None
@@ -66,18 +68,20 @@ class RemoteKernel:
         self._said = threading.Lock()
         self.status: int | None = None
 
-    def start(self, key: str, *, environment: str = "", lease_s: float | None = None) -> None:
+    def start(
+        self, key: str, *, environment: str = "", lease_s: float | None = None, keep_bytes: int = KEEP_BYTES
+    ) -> None:
         """Start the kernel with this message key and wait until it answers.
 
         `environment` is the name of a kernel spec on the instance, its own Python where empty. A kernel
-        that has no work and no connection for `lease_s` ends. Raises `KernelFailed` with its last words,
-        and the errors of the way in.
+        that has no work and no connection for `lease_s` ends (0: never; None: as its machine stops when
+        idle). What it says while nobody listens is kept up to `keep_bytes`. Raises `KernelFailed` with
+        its last words, and the errors of the way in.
         """
-        self._lease_s = lease_s
         self._enter(key)
         self._doors.forget()
         program = {name: _text(name) for name in PROGRAM}
-        request = {"key": key, "environment": environment, "lease_s": lease_s}
+        request = {"key": key, "environment": environment, "lease_s": lease_s, "keep_bytes": keep_bytes}
         came = self._connect(request, json.dumps(program).encode())
         self._in_background(came)
 
@@ -102,8 +106,8 @@ class RemoteKernel:
         return self.status
 
     def leave(self) -> None:
-        """Let go of the connection. A kernel that runs goes on; a signal that ends it is still delivered."""
-        if not (self._owed and not self._outbox.empty()):
+        """Let go of the connection. A kernel that runs goes on; what is to end it still arrives."""
+        if self._outbox.empty() or not (self._owed or self._ended.is_set()):
             self._left.set()
             self._drop()
 
@@ -145,6 +149,7 @@ class RemoteKernel:
         """Take note of the kernel's end."""
         if self.status is None:
             self.status = status
+            self._outbox.put({"rest": True})  # with its receipt the relay knows that nothing is left to tell
             self._ended.set()
 
     # ── the way ──
@@ -201,7 +206,7 @@ class RemoteKernel:
                     for about, parts in came:
                         self._take(about, parts)
                 self._drop()
-            if self._ended.is_set() and not self._owed:
+            if self._left.is_set() or (self._ended.is_set() and (self._outbox.empty() or not self._owed)):
                 return
             came = self._attach()
             if came is None:
@@ -211,8 +216,9 @@ class RemoteKernel:
     def _take(self, about: dict[str, Any], parts: list[bytes]) -> None:
         if "got" in about:
             self._outbox.acknowledged(about["got"])
-            if self._ended.is_set() and self._owed and self._outbox.empty():
+            if self._ended.is_set() and self._outbox.empty():
                 self._left.set()
+                self._drop()
         elif "again" in about:
             self._doors.recalled(about["again"], about["cell"], parts)
         elif "recalled" in about:

@@ -92,6 +92,7 @@ class Doors:
         self._asked: dict[tuple[str, bytes], list[bytes]] = {}
         self._done: list[int] = []
         self._frozen = False
+        self._exit: int | None = None
         self._recalls: dict[str, tuple[str, list[bytes], list[dict[str, Any]]]] = {}
         self._allowance = (time.monotonic(), float(LATE_BYTES_PER_S), float(LATE_MESSAGES_PER_S))
         self._thread.start()
@@ -285,6 +286,9 @@ class Doors:
         if self._done and self.kernel is not None:
             done, self._done = self._done, []
             self.kernel.handed_on(done)
+        if self._exit is not None and self.kernel is not None:
+            status, self._exit = self._exit, None
+            self.kernel.ended(status)
         return None if wait_s is None else int(wait_s * 1000) + 1
 
     def _settled(self, session: str) -> bool:
@@ -318,8 +322,8 @@ class Doors:
             self._follow(said.parts)
         if said.channel in self._sockets:
             self._sockets[said.channel].send_multipart(said.parts)
-        elif said.channel == "exit" and self.kernel is not None:
-            self.kernel.ended(int(said.parts[0]))
+        elif said.channel == "exit":
+            self._exit = int(said.parts[0])
         self._done.append(said.number)
 
     def _follow(self, parts: list[bytes]) -> None:

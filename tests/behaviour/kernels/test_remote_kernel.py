@@ -201,7 +201,7 @@ def test_the_command_offers_and_takes_back(box):
 def test_a_stopped_instance_says_how_to_go_on(bench, box, spec):
     """Choosing the kernel of a stopped instance names the verb that starts it."""
     assert run("stop", "gpu").status == 0
-    with pytest.raises(RuntimeError, match="stopped.*`awsgpu --demo start gpu`"):
+    with pytest.raises(RuntimeError, match=r"stopped.*`awsgpu --demo start gpu`"):
         KernelManager(kernel_name=spec).start_kernel()
 
 
