@@ -4,6 +4,7 @@
     python3 dev.py demo  [--headless]     a simulated AWS, an instance on it, the quickstart notebook
     python3 dev.py test  [LAYER ...] [--fast] [-- PYTEST ARGUMENTS]     lint, types, layers, then the tests
     python3 dev.py lint  [--fast]         ruff, mypy, import-linter; types, eslint and jest of the sidebar
+    python3 dev.py matrix [-- ARGUMENTS]  every verb killed and refused wherever it can be; hours without --sample
     python3 dev.py docs                   the site, with warnings as errors, in docs/_build/html
     python3 dev.py bench                  the benchmarks, with their figures
     python3 dev.py clean                  end the demo, remove what this script made
@@ -40,8 +41,8 @@ def main() -> int:
     """Read the command line and open the door asked for."""
     arguments, pytest_arguments = split(sys.argv[1:])
     options = grammar().parse_args(arguments)
-    if pytest_arguments and options.door not in (test, bench):
-        sys.exit("Only `test` and `bench` take arguments after `--`.")
+    if pytest_arguments and options.door not in (test, matrix, bench):
+        sys.exit("Only `test`, `matrix` and `bench` take arguments after `--`.")
     if sys.version_info < OLDEST:
         return again_with_newer_python()
     os.chdir(ROOT)
@@ -66,7 +67,7 @@ def grammar() -> argparse.ArgumentParser:
     """Return the command line's grammar; each door is a function below."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     doors = parser.add_subparsers(required=True, metavar="DOOR")
-    for door in (demo, test, lint, docs, bench, clean):
+    for door in (demo, test, lint, matrix, docs, bench, clean):
         sub = doors.add_parser(door.__name__, help=(door.__doc__ or "").splitlines()[0])
         sub.set_defaults(door=door)
         if door is demo:
@@ -143,6 +144,7 @@ def lint(options: argparse.Namespace, _rest: list[str]) -> int:
         "ruff check": [tool("ruff"), "check", "--quiet", "."],
         "ruff format": [tool("ruff"), "format", "--quiet", "--check", "."],
         "mypy": [tool("mypy"), "--no-error-summary"],
+        "bandit": [tool("bandit"), "--quiet", "--recursive", "-lll", "jupyter_awsgpu"],  # the milder ones are ruff's
         "import-linter": [tool("lint-imports"), "--no-cache"],
     }
     passed = [quiet_success(name, command) for name, command in checks.items()]
@@ -162,6 +164,12 @@ def typescript() -> bool:
                 return False
         stamp.write_text(fingerprint)
     return quiet_success("typescript", [jlpm, "run", "check"], folder)
+
+
+def matrix(_options: argparse.Namespace, arguments: list[str]) -> int:
+    """Kill each verb at each boundary it passes, refuse each call it makes; print what was tried and lost."""
+    install("dev")
+    return subprocess.call([str(tool("python")), "-m", "tests.matrix", *arguments])
 
 
 def docs(_options: argparse.Namespace, _rest: list[str]) -> int:

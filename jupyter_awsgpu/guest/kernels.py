@@ -109,7 +109,7 @@ def tell_when_waiting() -> None:
     """Let IPython kernels say when they execute, or wait in `input()` or a debugger: a startup file of the system."""
     for state in ("busy", "waiting"):
         os.makedirs(os.path.join(marks(), state), exist_ok=True)
-        os.chmod(os.path.join(marks(), state), 0o1777)  # noqa: S103 - like /tmp: every user's kernels write there
+        os.chmod(os.path.join(marks(), state), 0o1777)  # noqa: S103 # nosec B103 - like /tmp: all users write
     paths.write_text(paths.at("/etc/ipython/startup/50-awsgpu.py"), STARTUP % marks())
     paths.write_json(
         os.path.join(marks(), "lease.json"), {"idle_stop_minutes": paths.config().get("idle_stop_minutes")}

@@ -23,6 +23,7 @@ REPEATED = 3
 
 LAUNCH = ("launch", "p2.xlarge", "--yes", "--no-open")
 
+
 class Lost(AssertionError):
     """Something was lost, left or doubled: the finding the matrix looks for."""
 
@@ -117,6 +118,15 @@ def try_one(case: Case, boundary: str, how: str, account: Account) -> None:
         laptop.run_until(boundary, how, *case.command, log=Path(elsewhere) / "boundaries.log")
         all_is_shown(laptop, "this laptop")
         all_is_shown(laptop.another(Path(elsewhere) / "second"), "another laptop")
+        reaches_its_end(laptop, case)
+
+
+def try_unseen(account: Account) -> None:
+    """Let a launch die with EC2's answer unread while EC2's lists run behind: the next one still makes no second."""
+    with account.fresh() as laptop, tempfile.TemporaryDirectory() as elsewhere:
+        laptop.ask("settings", {"staleness_s": 8.0})
+        case = CASES[0]
+        laptop.run_until("after RunInstances #1", "kill", *case.command, log=Path(elsewhere) / "boundaries.log")
         reaches_its_end(laptop, case)
 
 

@@ -11,7 +11,7 @@ import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
@@ -50,11 +50,15 @@ class Answer:
         return json.loads(self.out or "[]")
 
 
+ROOT = Path(__file__).resolve().parents[2]
+
+
 @dataclass(frozen=True)
 class Laptop:
-    """One data folder."""
+    """One data folder; `code` is the tree whose `jupyter_awsgpu` runs there."""
 
     folder: Path
+    code: Path = ROOT
 
     @property
     def demo(self) -> client.DemoStatus:
@@ -65,7 +69,7 @@ class Laptop:
         """Return a laptop that knows nothing but the account."""
         (folder / "demo").mkdir(parents=True)
         (folder / "demo" / "aws").symlink_to(self.folder / "demo" / "aws", target_is_directory=True)
-        return Laptop(folder)
+        return Laptop(folder, self.code)
 
     def run(self, *words: str) -> Answer:
         """Run `awsgpu --demo --json …` to its end."""
@@ -77,9 +81,11 @@ class Laptop:
         return self._run(*before, words=words)
 
     def _run(self, *before: str, words: tuple[str, ...]) -> Answer:
+        paths = (str(self.code), str(ROOT))
         done = subprocess.run(
             [sys.executable, *before, "--demo", "--json", *words],
-            env={**os.environ, "AWSGPU_DATA_DIR": str(self.folder), "AWSGPU_OPEN_BROWSER": "false"},
+            cwd=self.code,
+            env={**os.environ, "AWSGPU_DATA_DIR": str(self.folder), "PYTHONPATH": os.pathsep.join(paths)},
             capture_output=True,
             text=True,
             encoding="utf-8",
@@ -105,7 +111,10 @@ class Laptop:
 class Account:
     """A simulated AWS and one laptop that uses it, for one trial after another; a context."""
 
-    def __enter__(self) -> Account:
+    def __init__(self, code: Path = ROOT) -> None:
+        self._code = code
+
+    def __enter__(self) -> Self:
         self._folder = Path(tempfile.mkdtemp(prefix="awsgpu-matrix-"))
         return self
 
@@ -116,7 +125,7 @@ class Account:
     @contextmanager
     def fresh(self) -> Iterator[Laptop]:
         """Lend the laptop, as if nothing had ever been done; afterwards all of the trial is ended and forgotten."""
-        laptop = Laptop(self._folder)
+        laptop = Laptop(self._folder, self._code)
         laptop.demo  # noqa: B018 - starts it
         try:
             yield laptop

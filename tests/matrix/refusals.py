@@ -37,7 +37,7 @@ ANYWHERE = (
     "drop",
     "drop-answer",
 )
-"""What any call of EC2 can be told (EC2 API reference, "Client error codes for all actions"), and two cut connections."""
+"""What any call of EC2 can be told (EC2 API reference, "Client error codes for all actions"); two cut connections."""
 
 AT: dict[str, tuple[str, ...]] = {
     "RunInstances": (

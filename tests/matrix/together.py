@@ -1,4 +1,4 @@
-"""Many at once: eight launches of one name make one instance, of eight names eight; verbs on one wait for each other."""
+"""Many at once: eight launches of one name make one instance, of eight names eight; verbs on one queue up."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def repository(tmp_path: Path) -> Path:
     (tmp_path / "pyproject.toml").write_text("[project]\nname = 'x'\n")
     tools = tmp_path / ".dev" / "venv" / "bin"
     tools.mkdir(parents=True)
-    for name in ("python", "ruff", "mypy", "lint-imports"):
+    for name in ("python", "ruff", "mypy", "bandit", "lint-imports"):
         (tools / name).write_text(RECORDER)
         (tools / name).chmod(0o755)
     return tmp_path

@@ -1,0 +1,47 @@
+"""Somebody else at the instance's address: every path that speaks SSH refuses, names the key, and sends nothing."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import asyncssh
+
+from tests.matrix import crash
+from tests.matrix.crash import LAUNCH, Lost
+
+if TYPE_CHECKING:
+    from tests.matrix.laptop import Account, Laptop
+
+PATHS = (
+    ("connect", "gpu"),
+    ("token", "gpu"),
+    ("provision", "gpu"),
+    ("keep", "gpu", "2h"),
+    ("ssh", "gpu", "--", "true"),
+    ("start", "gpu", "--no-open"),
+    LAUNCH,
+)
+"""Commands that reach the instance."""
+
+
+def a_wrong_host_key(account: Account) -> None:
+    """Raise `Lost` unless each path refuses a host whose key is not the pinned one."""
+    with account.fresh() as laptop:
+        crash.prepare(laptop, crash.Case("", (), bool, before=(LAUNCH, ("disconnect", "gpu"))))
+        _pin_another_key(laptop)
+        taken = {" ".join(words): answer for words in PATHS if (answer := laptop.run(*words)).error != "host-key-wrong"}
+        if taken:
+            raise Lost(f"went on with a stranger: { {line: answer.err[-400:] for line, answer in taken.items()} }")
+
+
+def _pin_another_key(laptop: Laptop) -> None:
+    (pins,) = (laptop.folder / "demo" / "pins").glob("l-*.json")
+    document = json.loads(pins.read_text())
+    (name,) = (key for key, value in document.items() if isinstance(value, list))
+    kind = document[name][0].split()[0]  # of the same kind, or the two would not even begin to speak
+    document[name] = [asyncssh.generate_private_key(kind).export_public_key("openssh").decode().strip()]
+    pins.write_text(json.dumps(document))
+
+
+ALL = {"a wrong host key": a_wrong_host_key}
