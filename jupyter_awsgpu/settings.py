@@ -40,6 +40,12 @@ class AWSGPU(Configurable):
         help="Who may reach an instance's SSH port, as CIDR blocks with commas; "
         "this machine's own address, as AWS sees it, where empty.",
     ).tag(config=True)
+    via = Unicode(
+        None,
+        allow_none=True,
+        help="The way to instances that this machine cannot reach itself: a jump host as ssh -J takes it, "
+        "or config for what ~/.ssh/config says for the instance id (ProxyJump, ProxyCommand).",
+    ).tag(config=True)
     local_port = Int(8889, min=1, max=65535, help="The local port a tunnel prefers.").tag(config=True)
     disk_gb = Int(40, min=1, max=16384, help="Size of the root disk in GB, if the image does not need more.").tag(
         config=True

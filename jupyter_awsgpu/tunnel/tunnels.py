@@ -12,7 +12,7 @@ from jupyter_awsgpu.records.files import private_folder
 from jupyter_awsgpu.records.locks import exclusive
 from jupyter_awsgpu.tunnel import guard, listeners, ports, processes
 from jupyter_awsgpu.tunnel.log import read_log
-from jupyter_awsgpu.tunnel.record import RecordFile, alive, endpoint_document, now, tunnel_of
+from jupyter_awsgpu.tunnel.record import RecordFile, alive, endpoint_document, endpoint_of, now, tunnel_of
 
 if TYPE_CHECKING:
     import socket
@@ -48,6 +48,11 @@ class Tunnels:
         """Return the tunnel to an instance, None if there is none."""
         document = self._record(instance_id).read()
         return tunnel_of(document) if document else None
+
+    def via(self, instance_id: str) -> str | None:
+        """Return the jump host by which the tunnel to an instance was opened, if it has one."""
+        endpoint = endpoint_of(self._record(instance_id).read() or {"endpoint": None})
+        return endpoint.via if endpoint else None
 
     def all(self) -> tuple[Tunnel, ...]:
         """Return every tunnel; the records of those that ended without a word are cleaned away."""

@@ -84,7 +84,7 @@ def _explained(bench: Workbench, instance: Instance, way: Way, exc: JupyterDown)
     """Name the instance, and add the last lines of its own Jupyter log: there stands why."""
     said = [str(exc.facts.get("log", ""))]
     with suppress(AwsGpuError):
-        target = replace(endpoint(bench, instance), via=way.via)
+        target = _target(bench, instance, way)
         with _dial(bench, instance, target, timeout_s=FIRST_TRY_S) as host:
             said += list(guest.logs(host, source="jupyter"))[-3:]
     return JupyterDown(name=instance.name, log="; ".join(said))
@@ -101,13 +101,13 @@ def _provisioned(bench: Workbench, instance: Instance, operation: Operation, way
                     return host
             host.close()
             step.say("The instance restarts; waiting for it")
-            target = replace(endpoint(bench, instance), via=way.via)
+            target = _target(bench, instance, way)
             host = _dial(bench, instance, target, timeout_s=SSH_WITHIN_S, wait=True)
         raise ProvisioningFailed(name=instance.name, step="restart", log="it restarts again and again")
 
 
 def _reach(bench: Workbench, instance: Instance, operation: Operation, way: Way, *, booting: bool) -> Host:
-    target = replace(endpoint(bench, instance), via=way.via)
+    target = _target(bench, instance, way)
     with operation.step("ssh", f"First contact with {target.address}" if booting else "Reaching the instance") as step:
         if not booting:
             try:
@@ -121,6 +121,11 @@ def _reach(bench: Workbench, instance: Instance, operation: Operation, way: Way,
             raise _with_addresses(bench, exc) from exc
         step.say("SSH answers, with the host key we expect")
         return host
+
+
+def _target(bench: Workbench, instance: Instance, way: Way) -> Endpoint:
+    known = endpoint(bench, instance)
+    return replace(known, via=way.via or known.via)
 
 
 def _dial(bench: Workbench, instance: Instance, target: Endpoint, **how: Any) -> Host:
@@ -155,7 +160,7 @@ def _open_way(bench: Workbench, instance: Instance, server: JupyterServer, opera
             local_port=way.local_port,
             bind=way.bind,
             forwards=way.forwards,
-            endpoint=replace(endpoint(bench, instance), via=way.via),
+            endpoint=_target(bench, instance, way),
             extra=tunnel_extra(bench, way),
         )
         taken = "" if tunnel.local_port == way.local_port else f" ({way.local_port} is taken)"
@@ -180,5 +185,5 @@ def tunnel_extra(bench: Workbench, way: Way) -> dict[str, object]:
         "profile": settings.profile,
         "data_dir": str(settings.data_dir),
         "allow_from": str(settings.allow_from),
-        "via": way.via,
+        "via": way.via or settings.via,
     }

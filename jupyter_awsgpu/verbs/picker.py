@@ -118,6 +118,7 @@ def _document(bench: Workbench, instance: Instance, extra: dict[str, Any]) -> di
     from jupyter_awsgpu.verbs.selection import endpoint
 
     lease = bench.settings.kernel_lease_minutes
+    where = endpoint(bench, instance)
     return {
         "instance_id": instance.instance_id,
         "name": instance.name,
@@ -125,7 +126,7 @@ def _document(bench: Workbench, instance: Instance, extra: dict[str, Any]) -> di
         "launch_id": instance.launch_id,
         "owner": instance.owner,
         "lease_s": None if lease is None else lease * 60,
-        "endpoint": asdict(replace(endpoint(bench, instance), via=extra.get("via"))),
+        "endpoint": asdict(replace(where, via=extra.get("via") or where.via)),
         "extra": extra,
     }
 

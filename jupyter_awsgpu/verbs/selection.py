@@ -146,11 +146,12 @@ def _path(text: str) -> Path:
 
 
 def endpoint(bench: Workbench, instance: Instance) -> Endpoint:
-    """Return where and as whom the instance's SSH answers."""
+    """Return where, as whom and by which way the instance's SSH answers: `connect --via` holds for every verb."""
     return Endpoint(
         instance_id=instance.instance_id,
         address=instance.public_address or instance.private_address or "",
         port=instance.ssh_port,
         user=instance.ssh_user,
         key_file=key_file(bench, instance),
+        via=bench.tunnels.via(instance.instance_id) or bench.settings.via,
     )

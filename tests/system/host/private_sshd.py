@@ -121,6 +121,16 @@ class PrivateSshd:
         for process in self.processes():
             _signal(process, signal.SIGCONT)
 
+    def as_bastion(self, more: str) -> Path:
+        """Write an ssh_config that knows this server as `bastion`, and whatever `more` says."""
+        config = self.folder / "ssh_config"
+        config.write_text(
+            f"{more}\nHost bastion\n HostName {self.address}\n Port {self.port}\n User root\n"
+            f" IdentityFile {self.client_key}\n IdentitiesOnly yes\n StrictHostKeyChecking no\n"
+            f" UserKnownHostsFile {self.folder / 'kh'}\n LogLevel ERROR\n"
+        )
+        return config
+
     def log(self) -> str:
         return (self.folder / "log").read_text()
 

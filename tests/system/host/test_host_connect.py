@@ -216,7 +216,7 @@ def test_openssh_connects_with_the_command_we_print(sshd, pins, endpoint, tmp_pa
 def test_a_jump_host_of_the_persons_own_configuration_is_used(sshd, connect, endpoint, monkeypatch):
     """`via` names a host of ~/.ssh/config; the connection through it is verified as any other."""
     sshd.start()
-    monkeypatch.setenv("AWSGPU_SSH_CONFIG", str(_ssh_config(sshd, "")))
+    monkeypatch.setenv("AWSGPU_SSH_CONFIG", str(sshd.as_bastion("")))
     assert connect(replace(endpoint, via="bastion")).run(["echo", "through"]).stdout == b"through\n"
     with pytest.raises(SshUnreachable, match="nowhere"):
         connect(replace(endpoint, via="nowhere.invalid"))
@@ -229,15 +229,5 @@ def test_the_configured_way_to_an_instance_is_used(sshd, connect, endpoint, monk
     """`via=config` takes ProxyJump or ProxyCommand for the instance's id."""
     sshd.start()
     entry = "Host i-*\n " + way.format(config=sshd.folder / "ssh_config", address=sshd.address)
-    monkeypatch.setenv("AWSGPU_SSH_CONFIG", str(_ssh_config(sshd, entry)))
+    monkeypatch.setenv("AWSGPU_SSH_CONFIG", str(sshd.as_bastion(entry)))
     assert connect(replace(endpoint, via="config")).run(["echo", "through"]).stdout == b"through\n"
-
-
-def _ssh_config(sshd, more):
-    config = sshd.folder / "ssh_config"
-    config.write_text(
-        f"{more}\nHost bastion\n HostName {sshd.address}\n Port {sshd.port}\n User root\n"
-        f" IdentityFile {sshd.client_key}\n IdentitiesOnly yes\n StrictHostKeyChecking no\n"
-        f" UserKnownHostsFile {sshd.folder / 'kh'}\n LogLevel ERROR\n"
-    )
-    return config

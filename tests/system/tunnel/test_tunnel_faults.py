@@ -149,6 +149,17 @@ def test_another_host_at_the_old_address_is_not_the_end(bench, tmp_path):
         stranger.kill()
 
 
+def test_a_tunnel_through_a_jump_host_comes_back_the_same_way(bench, monkeypatch):
+    """`--via config`: OpenSSH and the person's own ~/.ssh/config make each connection, also the next one."""
+    monkeypatch.setenv("AWSGPU_SSH_CONFIG", str(bench.sshd.as_bastion("Host i-*\n ProxyJump bastion")))
+    bench.endpoint = replace(bench.endpoint, via="config")
+    port = bench.open().local_port
+    bench.sshd.kill_sessions()
+    bench.until(lambda: bench.log().count(" up") > 1, "up again")
+    assert get(port) == b"hi"
+    assert bench.tunnels.via(ID) == "config"
+
+
 def test_an_instance_that_has_ended_ends_its_tunnel(bench):
     """AWS says terminated: the process goes, and the record says why."""
     tunnel = bench.open()
