@@ -280,6 +280,17 @@ def test_all_that_is_no_work_together_is_none(stage: Stage) -> None:
     stage.verdict(busy=False)
 
 
+def test_a_kernel_shows_its_user_the_machines_notice(stage: Stage) -> None:
+    """Among what the running cell prints stands, for whoever comes back, that the machine ends."""
+    kernel = stage.kernel()
+    kernel.execute("import time; time.sleep(9999)")
+    notice = "AWS takes this spot instance back (terminate) at 2026-01-01T00:00:00Z."
+    file = stage.host.path("/run/awsgpu/kernels/notice")
+    file.write_text(notice)
+    stage.later(lambda: file.write_text(""))
+    kernel.hear(lambda one: one["msg_type"] == "stream" and notice in one["content"]["text"])
+
+
 @pytest.mark.parametrize("how", ["down", "hung"])
 def test_without_jupyter_what_works_is_seen_all_the_same(stage: Stage, how: str) -> None:
     """A server that is gone, or does not answer, hides neither a working process nor an executing kernel."""
