@@ -105,7 +105,10 @@ def _show(where: str) -> None:
     """Let Jupyter's file browser, which begins at the workplace, show the volume too."""
     place = jupyter.workplace(accounts.name())
     link = os.path.join(place, "data")
-    if os.path.isdir(place) and not os.path.lexists(link):
+    if not os.path.isdir(place):
+        os.makedirs(place)
+        _give(place)
+    if not os.path.lexists(link):
         os.symlink(where, link)
 
 
