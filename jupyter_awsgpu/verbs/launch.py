@@ -250,12 +250,16 @@ class _Launch:
         launch_id = f"l-{secrets.token_hex(8)}"
         with self.operation.step("access", "Key pair and security group") as step, parallel(1) as pool:
             brought = pool.submit(self._brought, launch_id, choice)
-            access = ensure_access(self.bench, choice.cloud, identity, self.wishes, choice.vpc_id)
+            try:
+                access = ensure_access(self.bench, choice.cloud, identity, self.wishes, choice.vpc_id)
+            except AwsGpuError:
+                brought.result()
+                self.bench.records.pins.forget(launch_id)
+                raise
             step.say(f"Key {access.key_name}; SSH from this machine's address only")
-            host_key, data = brought.result()
+            data = brought.result()
         has = self._tags(identity, launch_id, choice)
         prepare_guard(self.bench, choice.cloud, launch_id, has, self.operation)
-        self.bench.records.pins.write(launch_id, (host_key,))
         request = choice.cloud.launch_request(
             wishes=replace(self.wishes, disk_gb=choice.disk_gb),
             image=choice.image,
@@ -284,10 +288,11 @@ class _Launch:
         arm_guard(self.bench, instance, self.operation)
         return wait_until_running(self.bench, instance, self.operation)
 
-    def _brought(self, launch_id: str, choice: Choice) -> tuple[str, bytes]:
-        """Return the first host key's public line and the user data: made while AWS is asked for key and group."""
+    def _brought(self, launch_id: str, choice: Choice) -> bytes:
+        """Pin a first host key and return the user data that brings it: made while AWS is asked for key and group."""
         private, public = generate_host_key()
-        return public, user_data(self._guest_config(launch_id, choice), (private, public), choice.image.user)
+        self.bench.records.pins.write(launch_id, (public,))
+        return user_data(self._guest_config(launch_id, choice), (private, public), choice.image.user)
 
     def _tags(self, identity: Identity, launch_id: str, choice: Choice) -> dict[str, str]:
         more = {

@@ -16,9 +16,11 @@ import aws_bench
 
 COUNTS = (
     "calls until RunInstances",
-    "calls one after another",
+    "calls one after another until RunInstances",
     "RunInstances more after one full zone",
-    "RunInstances where the quota is 0",
+    "RunInstances where the quota is 0 and was not a moment ago",
+    "changing calls where the quota is known to be 0",
+    "instances after three throttles of RunInstances",
 )
 
 
@@ -50,4 +52,19 @@ def test_the_lower_bound_is_a_short_script_of_five_calls(tmp_path: Path) -> None
     assert sorted(least[:3]) == ["DescribeImages", "DescribeKeyPairs", "DescribeSecurityGroups"]
     assert least[3:] == ["RunInstances", "DescribeInstances"]
     lines = Path(aws_bench.lower_bound.__file__).read_text(encoding="utf-8").splitlines()
+    assert len(lines) <= 40
+
+
+def test_the_first_launchs_lower_bound_is_a_short_script_of_eight_calls(tmp_path: Path) -> None:
+    """The same of the bound for an empty account."""
+    account = aws_bench.Account(tmp_path, latency_ms=0)
+    try:
+        account.set(pending_s=0)
+        before = account.calls()[-1]["number"] if account.calls() else 0
+        account._least_first()
+        made = [call["operation"] for call in client.ask(account.status, f"calls?since={before}")]
+    finally:
+        client.down(tmp_path / "aws")
+    assert len(made) == 8
+    lines = Path(aws_bench.first_bound.__file__).read_text(encoding="utf-8").splitlines()
     assert len(lines) <= 40
