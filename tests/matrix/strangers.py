@@ -30,9 +30,10 @@ def a_wrong_host_key(account: Account) -> None:
     with account.fresh() as laptop:
         crash.prepare(laptop, crash.Case("", (), bool, before=(LAUNCH, ("disconnect", "gpu"))))
         _pin_another_key(laptop)
-        taken = {" ".join(words): answer for words in PATHS if (answer := laptop.run(*words)).error != "host-key-wrong"}
-        if taken:
-            raise Lost(f"went on with a stranger: { {line: answer.err[-400:] for line, answer in taken.items()} }")
+        for words in PATHS:
+            answer = laptop.run(*words)
+            if answer.error != "host-key-wrong":
+                raise Lost(f"{' '.join(words)} went on with a stranger: {answer.err[-400:]}")
 
 
 def _pin_another_key(laptop: Laptop) -> None:
