@@ -60,6 +60,25 @@ def dollars(amount: float | None) -> str:
 # ── before the launch ────────────────────────────────────────────────────────────────────────
 
 
+def foreseen(cloud: Cloud, wishes: Wishes, volume: Volume | None, zones: tuple[str, ...]) -> str:
+    """Return what a launch in one of the zones would do about ~/data, and what that costs. Raises `BadValue`."""
+    wished = wishes.data_gb or 0
+    if volume is None:
+        return f"a new volume of {wished} GB, {dollars(per_month(cloud, wished))} until you remove it"
+    _require_no_less(wishes, volume)
+    gb = max(wished, volume.gb)
+    if volume.zone in zones:
+        return f"{volume.volume_id} in {volume.zone} is attached again: {gb} GB, {dollars(per_month(cloud, gb))}"
+    more = dollars(volume.per_month)
+    return f"{volume.volume_id} in {volume.zone} is copied by a snapshot, for {more} more until the old one is removed"
+
+
+def _require_no_less(wishes: Wishes, volume: Volume) -> None:
+    if wishes.data_gb is not None and wishes.data_gb < volume.gb:
+        expected = f"the volume of {wishes.name} has {volume.gb} GB, and a volume never shrinks"
+        raise BadValue(option="--data", value=wishes.data_gb, expected=expected, verb="launch")
+
+
 def near_data(choice: Choice, volume: Volume | None, *, yes: bool) -> Choice:
     """Return the choice with the volume's zone tried first; alone, unless a copy elsewhere was agreed to.
 
@@ -68,9 +87,7 @@ def near_data(choice: Choice, volume: Volume | None, *, yes: bool) -> Choice:
     wishes = choice.wishes
     if volume is None or wishes.data_gb == 0:
         return choice
-    if wishes.data_gb is not None and wishes.data_gb < volume.gb:
-        expected = f"the volume of {wishes.name} has {volume.gb} GB, and a volume never shrinks"
-        raise BadValue(option="--data", value=wishes.data_gb, expected=expected, verb="launch")
+    _require_no_less(wishes, volume)
     if volume.zone not in choice.zones:
         if wishes.data_gb is not None and not yes:
             raise NeedsYes(what=_what_a_copy_is(choice, volume), command=_again(wishes), verb="launch")

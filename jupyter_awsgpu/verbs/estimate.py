@@ -14,6 +14,8 @@ BOOT_MINUTES = 1.0
 FREE_DISK_GB = 30
 """Of the former free tier, for an account's first twelve months (AWS Free Tier page)."""
 
+UNCAPPED = "there is no cap: as long as something keeps it busy, it runs and costs"
+
 DRIVER_MINUTES = 8.0
 """Our estimate for driver, Miniforge and JupyterLab on a plain image; unconfirmed on real AWS."""
 
@@ -75,9 +77,16 @@ def _ending(wishes: Wishes, price: Price | None) -> str:
         ends.append(f"{wishes.idle_stop_minutes} idle minutes")
     if wishes.max_hours is not None:
         ends.append(f"{wishes.max_hours:g} hours in any case")
+    if wishes.budget is not None and price is not None:
+        ends.append(f"${wishes.budget:g} spent on instance, disks and address")
     if not ends:
         return "Nothing stops this instance but you: no idle stop and no cap are set."
-    most = ""
+    most = "" if capped(wishes, price) else f"; {UNCAPPED}"
     if wishes.max_hours is not None and price is not None:
         most = f", {price.currency} {price.per_hour * wishes.max_hours:.2f} at most"
     return f"It stops itself after {' or '.join(ends)}{most}."
+
+
+def capped(wishes: Wishes, price: Price | None) -> bool:
+    """Return whether anything ends a run that never falls idle: hours, or a budget whose hours have a price."""
+    return wishes.max_hours is not None or (wishes.budget is not None and price is not None)

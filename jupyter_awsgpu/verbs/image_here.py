@@ -12,6 +12,7 @@ from jupyter_awsgpu.verbs.data import dollars
 from jupyter_awsgpu.verbs.image import wait_until_available
 
 if TYPE_CHECKING:
+    from jupyter_awsgpu.cloud import Cloud
     from jupyter_awsgpu.model import Image, Wishes
     from jupyter_awsgpu.records import Operation
     from jupyter_awsgpu.verbs.choice import Choice
@@ -36,6 +37,12 @@ def lies_elsewhere(bench: Workbench, wishes: Wishes) -> Image | None:
     return max(found, key=lambda one: str(one.created), default=None)
 
 
+def per_month_of_copy(cloud: Cloud, source: Image) -> float | None:
+    """Return what the snapshot of a copy costs a month at most, in the region's currency."""
+    price = cloud.snapshot_price()
+    return None if price is None else price * source.root_gb
+
+
 def bring_image(bench: Workbench, wishes: Wishes, refusal: ImageNotFound, operation: Operation, *, yes: bool) -> Wishes:
     """Copy the image that the region lacks from where it lies, wait for it, and return the wishes for the copy.
 
@@ -45,8 +52,7 @@ def bring_image(bench: Workbench, wishes: Wishes, refusal: ImageNotFound, operat
     if source is None:
         raise refusal
     cloud = bench.cloud(wishes.region)
-    price = cloud.snapshot_price()
-    month = dollars(None if price is None else price * source.root_gb)
+    month = dollars(per_month_of_copy(cloud, source))
     if not yes:
         what = (
             f"The image {source.name} lies in {source.region}; a copy in {cloud.region} ({source.root_gb} GB) costs "

@@ -16,12 +16,15 @@ from jupyter_awsgpu.errors import (
     AwsGpuError,
     AwsUnreachable,
     CredentialsError,
+    ImageNotFound,
     OtherWishes,
 )
 from jupyter_awsgpu.model import Check, Image, InstanceType, Plan, Wishes
 from jupyter_awsgpu.verbs.access import look_ahead
 from jupyter_awsgpu.verbs.choice import disk_for, highest, require_driver, require_paid_plan, zones_to_try
+from jupyter_awsgpu.verbs.data import data_volumes, dollars, foreseen, present
 from jupyter_awsgpu.verbs.estimate import disk_per_month, image_per_month, minutes_to_ready, notes
+from jupyter_awsgpu.verbs.image_here import lies_elsewhere, per_month_of_copy
 from jupyter_awsgpu.verbs.preflight import find_network, require_permissions, require_room, zone_of_subnet
 from jupyter_awsgpu.verbs.wishes import options, remedies_of
 
@@ -106,6 +109,7 @@ class _Inquiry:
             self._question("image", "Image", self._image),
             self._question("driver", "GPU driver and CUDA", self._driver),
             self._question("disk", "Disk", self._disk),
+            *([self._question("data", "Data volume", self._data)] if self.wishes.data_gb else []),
             self._question("name", "Name", self._name),
             self._question("port", "Local port", self._port),
         ]
@@ -171,7 +175,14 @@ class _Inquiry:
         return f"subnet {self.wishes.subnet} of {vpc_id}, in {zone}"
 
     def _image(self) -> str:
-        image = self.cloud.image(self.wishes.image, self.itype)
+        try:
+            image = self.cloud.image(self.wishes.image, self.itype)
+        except ImageNotFound:
+            source = lies_elsewhere(self.bench, self.wishes)
+            if source is None:
+                raise
+            month = dollars(per_month_of_copy(self.cloud, source))
+            return f"{source.name} lies in {source.region}; launch copies it here, for {month} at most"
         return f"{image.name} ({image.root_gb} GB, user {image.user})"
 
     def _driver(self) -> str | None:
@@ -183,6 +194,12 @@ class _Inquiry:
         if self.image is None:
             return None
         return f"{disk_for(self.bench, self.wishes, self.image)} GB, encrypted"
+
+    def _data(self) -> str:
+        owner = self.bench.clouds.identity().owner
+        found = present(data_volumes(self.cloud, owner, self.wishes.name))
+        zones = zones_to_try(self.cloud, self.itype.name, self.wishes.zone, self.cloud.zones_offering(self.itype.name))
+        return foreseen(self.cloud, self.wishes, found, zones)
 
     def _name(self) -> str:
         owner = self.bench.clouds.identity().owner
