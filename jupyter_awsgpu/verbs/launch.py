@@ -36,6 +36,7 @@ from jupyter_awsgpu.verbs.choice import Choice, require_consent
 from jupyter_awsgpu.verbs.choosing import regions
 from jupyter_awsgpu.verbs.data import attach_data, bring, data_volumes, near_data, no_capacity, present
 from jupyter_awsgpu.verbs.environment import read_environment
+from jupyter_awsgpu.verbs.estimate import UNCAPPED, capped
 from jupyter_awsgpu.verbs.guard import arm_guard, drop_prepared, guard_tags, prepare_guard
 from jupyter_awsgpu.verbs.image_here import bring_image, require_ready
 from jupyter_awsgpu.verbs.mirrors import guest_settings
@@ -354,7 +355,8 @@ def _sentence(choice: Choice) -> str:
     itype, price = choice.instance_type, choice.paid
     gpu = f" ({itype.gpu})" if itype.gpu else ""
     cost = f", {price}" if price else ""
-    return f"{itype.name}{gpu}{cost}, {choice.image.name}, {choice.disk_gb} GB disk, {choice.cloud.region}"
+    cap = "" if capped(choice.wishes, price) else f"; {UNCAPPED}"
+    return f"{itype.name}{gpu}{cost}, {choice.image.name}, {choice.disk_gb} GB disk, {choice.cloud.region}{cap}"
 
 
 def _plain(wishes: Wishes) -> dict[str, object]:
