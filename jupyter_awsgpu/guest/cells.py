@@ -53,6 +53,7 @@ def begin(cloudpickle_source):
     module = types.ModuleType(CLOUDPICKLE)
     sys.modules[CLOUDPICKLE] = module
     exec(compile(cloudpickle_source, "<cloudpickle>", "exec"), module.__dict__)  # noqa: S102 - the notebook's own
+    shell().history_manager.enabled = False  # the notebook keeps its own, and numbers its cells
     events = shell().events
     events.register("pre_run_cell", METER.start)
     events.register("post_run_cell", METER.stop)
