@@ -112,7 +112,7 @@ def test_vendors_faults_are_waited_for_or_said_in_a_sentence(machine: Callable[.
     (vendor.folder / "Miniforge3.sh.sha256").write_text(hashlib.sha256(good).hexdigest())
     with one.connect() as host:
         guest.provision(host)
-    _until_ready(one)
+    one.real.until(lambda: _steps(one).get("python") == "done", 200, "it did not go on from there")
 
 
 def _report(one: Any) -> dict[str, Any]:
