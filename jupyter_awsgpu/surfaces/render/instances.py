@@ -27,7 +27,6 @@ _COLUMNS = (
     Column("Up for", right=True, yields=6),
     Column("So far", right=True, yields=2),
     Column("Jupyter here"),
-    Column("Doing", yields=7),
 )
 _TONES: dict[InstanceState, Tone] = {
     InstanceState.RUNNING: "good",
@@ -58,6 +57,8 @@ def table(
         )
         price = money(round(each_hour, 2), running[0].currency)
         notes = ((several if len(running) > 1 else one).format(count=len(running), price=price),)
+    doing = [(one.name, _doing(one.guest)) for one in instances if one.state.bills]
+    notes += tuple(tr("{name}: {doing}").format(name=name, doing=text) for name, text in doing if text)
     notes += tuple(note for one in instances if (note := _tunnel_note(one)))
     notes += tuple(_data_note(one) for one in instances if one.data_volume) + tuple(map(_loose_note, volumes))
     return Sheet(
@@ -132,7 +133,6 @@ def _row(one: Instance, now: datetime) -> tuple[Cell, ...]:
         Cell(duration(_up_s(one, now)) if alive else ""),
         Cell(money(_cost_so_far(one, now), one.currency) if alive else ""),
         _address(one.tunnel),
-        Cell(_doing(one.guest)),
     )
 
 
