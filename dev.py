@@ -184,7 +184,7 @@ def docs(_options: argparse.Namespace, _rest: list[str]) -> int:
 def bench(_options: argparse.Namespace, pytest_arguments: list[str]) -> int:
     """Run the benchmarks and print their figures."""
     install("dev")
-    return subprocess.call([str(tool("python")), "-m", "pytest", "tests/bench", "-s", *pytest_arguments])
+    return subprocess.call([str(tool("python")), "tests/bench/speed.py", *pytest_arguments])
 
 
 def clean(_options: argparse.Namespace, _rest: list[str]) -> int:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu import host as ssh
+from jupyter_awsgpu.cloud.parallel import parallel
 from jupyter_awsgpu.errors import AwsGpuError, JupyterDown, ProvisioningFailed, SshUnreachable
 from jupyter_awsgpu.host.refusals import with_facts
 from jupyter_awsgpu.remote import browser, guest, jupyter
@@ -63,18 +64,21 @@ def arrive(bench: Workbench, instance: Instance, operation: Operation, way: Way,
                 ssh.exchange_host_key(host, bench.records.pins, instance.launch_id)
                 step.say("The instance has its own host key, pinned here")
         host = _provisioned(bench, instance, operation, way, host)
-        tell_rate(bench, instance, host, operation)
-        with operation.step("jupyter", "Reading port and token from Jupyter") as step:
-            try:
-                server = jupyter.find_server(host)
-            except JupyterDown as exc:
-                raise _explained(bench, instance, way, exc) from exc
-            bench.servers[instance.instance_id] = server
-            step.say(f"Jupyter runs on port {server.port} of the instance")
-        found = environments(host)
+        with parallel(2) as pool:  # the link waits for the server's port alone
+            rated = pool.submit(tell_rate, bench, instance, host, operation)
+            listed = pool.submit(environments, host)
+            with operation.step("jupyter", "Reading port and token from Jupyter") as step:
+                try:
+                    server = jupyter.find_server(host)
+                except JupyterDown as exc:
+                    raise _explained(bench, instance, way, exc) from exc
+                bench.servers[instance.instance_id] = server
+                step.say(f"Jupyter runs on port {server.port} of the instance")
+            arrived = _open_way(bench, instance, server, operation, way)
+            rated.result()
+            found = listed.result()
     finally:
         host.close()
-    arrived = _open_way(bench, instance, server, operation, way)
     with suppress(OSError):  # a folder of Jupyter's that cannot be written: the way in stands all the same
         picker.offer(bench, instance, tunnel_extra(bench, way), found)
     return arrived

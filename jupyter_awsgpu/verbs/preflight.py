@@ -62,8 +62,10 @@ def cleared(bench: Workbench, wishes: Wishes) -> Choice:
     if refused:
         raise _one_of(refused, wishes)
     vpc_id, zone = network.result()
-    found = replace(choice.result(), vpc_id=vpc_id)
-    return found if zone is None else replace(found, zones=zone_of_subnet(wishes, found.zones, zone))
+    found = choice.result()
+    if zone is None:  # the default network, which may have been replaced since: left to the group to find
+        return found
+    return replace(found, vpc_id=vpc_id, zones=zone_of_subnet(wishes, found.zones, zone))
 
 
 def zone_of_subnet(wishes: Wishes, zones: tuple[str, ...], zone: str) -> tuple[str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from jupyter_awsgpu.demo import client
 from jupyter_awsgpu.errors import (
     AwsGpuError,
     GroupMissing,
@@ -175,6 +176,14 @@ def test_a_warm_launch_makes_at_most_seven_calls(desk):
     made = desk.aws.operations()[before:]
     until_run = made[: made.index("RunInstances") + 1]
     assert len(until_run) <= 7, until_run
+
+
+def test_a_default_network_that_was_replaced_since_is_no_obstacle(desk):
+    """What the preflight remembers of this morning is gone: the launch finds the one there is now."""
+    launch_until_running(desk)
+    client.ask(desk.aws.status, "reset", {})
+    launch_until_running(desk)
+    assert len(desk.bench.cloud().instances(name="gpu")) == 1
 
 
 # ── networks ─────────────────────────────────────────────────────────────────────────────────
