@@ -135,7 +135,7 @@ def _file_system(found: str, say) -> str:  # noqa: ANN001 - takes a sentence
         probe = commands.ask(["blkid", "-p", "-o", "export", found], timeout=60)
     kind = _field(probe.output, "TYPE")
     if probe.status or not kind:
-        raise commands.Failed("What is on the data volume is no file system known here: it was left as it is.")
+        raise commands.Failed("What is on the data volume is no file system known here: it is left as it is.")
     return kind
 
 
