@@ -90,7 +90,7 @@ class Tunnels:
             ports.require_free(bind, [one for one in forwards if one not in own], name=instance.name)
             if present is not None:
                 wish = wish.with_forwards_of(present)
-                self._end(instance.instance_id)
+            self._end(instance.instance_id)  # also one that gave up this moment: its guard may still hold the port
             for _ in range(3):  # another program may take the port between our look and the bind
                 try:
                     self._start(wish)
