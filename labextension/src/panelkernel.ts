@@ -96,6 +96,8 @@ export class PanelKernel implements IPanelKernel {
   }
 
   private async openComm(kernel: Kernel.IKernelConnection): Promise<void> {
+    // nothing of the panel's blocks its kernel; in subshells a press of one of two pages could get lost
+    (kernel as { commsOverSubshells?: string }).commsOverSubshells = 'disabled';
     let reply: KernelMessage.IExecuteReplyMsg;
     try {
       reply = await kernel.requestExecute({ code: LISTEN, silent: true, store_history: false }).done;

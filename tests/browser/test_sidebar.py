@@ -54,7 +54,7 @@ def test_a_gpu_from_the_first_click_to_the_last(open_lab, fresh):
     for one in (sidebar, other):
         one.wait_for_button("Start", timeout_s=SOON_MS / 1000)
     sidebar.press("Start")
-    expect(other.card()).to_contain_text("start", timeout=SOON_MS)
+    expect(other.card()).to_contain_text(re.compile("start (begins|under way)"), timeout=SOON_MS)
     sidebar.wait_for_button("Open Jupyter")
     _end(sidebar)
 
@@ -209,7 +209,7 @@ def test_a_chinese_panel_speaks_chinese_throughout(open_lab, fresh):
 
     sidebar.panel.locator(".awsgpu-launch").click()
     expect(sidebar.card()).to_contain_text("✓")
-    expect(sidebar.card()).to_contain_text("向 AWS 核对身份")
+    assert _english(sidebar) == []
     keep(page, "launching", "light-zh")
     sidebar.wait_for_button("打开 Jupyter")
     assert _english(sidebar) == []
