@@ -36,7 +36,8 @@ class Ignores:
 
     def add_above(self, path: str, text: str) -> None:
         """Take in an ignore file of the larger tree."""
-        self._specs.setdefault(path.rpartition("/")[0], []).append(GitIgnoreSpec.from_lines(text.splitlines()))
+        above = path.rpartition("/")[0]
+        self._specs.setdefault(above, []).append(self._heard(above, text))
 
     def leaves_out(self, path: str, *, folder: bool = False) -> bool:
         """Whether a file (or a folder and all below it) stays. What was asked for by its own name never does."""
@@ -60,16 +61,17 @@ class Ignores:
         for above in _folders_above(path):
             within = path[len(above) + 1 :] if above else path
             for spec in self._specs.get(above, ()):
-                if self._overruled(above, spec):
-                    continue
                 found = spec.check_file(within + "/" if folder else within).include
                 said = said if found is None else found
         return said
 
-    def _overruled(self, above: str, spec: GitIgnoreSpec) -> bool:
-        """Whether what was asked for lies below, and this very file would leave it out as a whole."""
+    def _heard(self, above: str, text: str) -> GitIgnoreSpec:
+        """Return an ignore file less the patterns that leave out, as a whole, what was asked for by its name."""
+        spec = GitIgnoreSpec.from_lines(text.splitlines())
         inside = [one for one in self._asked if one != above and (not above or one.startswith(above + "/"))]
-        return any(spec.match_file(one[len(above) + 1 if above else 0 :] + "/") for one in inside if one)
+        names = [one[len(above) + 1 if above else 0 :] + "/" for one in inside]
+        kept = [one for one in spec.patterns if not (one.include and any(one.match_file(name) for name in names))]
+        return GitIgnoreSpec(kept)
 
 
 def _folders_above(path: str) -> list[str]:
