@@ -58,8 +58,7 @@ export class PanelKernel implements IPanelKernel {
     this.listeningTo = null;
     try {
       await this.services.sessions.refreshRunning(); // the server may have ended the session with its kernel
-      const kernel = this.connection;
-      const alive = kernel !== null && !kernel.isDisposed && kernel.status !== 'dead' && !this.context.isTerminating;
+      const alive = (this.connection?.status ?? 'dead') !== 'dead' && !this.context.isTerminating;
       await (alive ? this.context.restartKernel() : this.context.startKernel());
       await this.listen();
     } catch (reason) {
@@ -96,7 +95,7 @@ export class PanelKernel implements IPanelKernel {
   }
 
   private async openComm(kernel: Kernel.IKernelConnection): Promise<void> {
-    // nothing of the panel's blocks its kernel; in subshells a press of one of two pages could get lost
+    // in subshells a press of one of two pages could get lost; nothing of the panel's blocks its kernel
     (kernel as { commsOverSubshells?: string }).commsOverSubshells = 'disabled';
     let reply: KernelMessage.IExecuteReplyMsg;
     try {
