@@ -269,6 +269,7 @@ class Journey:
         except files.Refused as exc:
             raise Refusal(str(exc)) from exc
         except Broken:
+            talk.hang_up()
             with suppress(Broken):  # why the other end left may lie in its last line
                 talk.answer()
             raise

@@ -101,11 +101,16 @@ class Conversation:
             raise Refusal(str(found["refused"]))
         return found
 
+    def hang_up(self) -> None:
+        """Say no more, so that the other end says its last and leaves."""
+        with suppress(OSError, ValueError, EOFError):
+            self.to.close()
+
     def close(self) -> None:
         """Leave."""
-        for one in (self.to, self.back):
-            with suppress(OSError, ValueError, EOFError):
-                one.close()
+        self.hang_up()
+        with suppress(OSError, ValueError, EOFError):
+            self.back.close()
         if self._process is not None:
             with suppress(subprocess.TimeoutExpired):
                 self._process.wait(5)
