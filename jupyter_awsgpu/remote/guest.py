@@ -31,6 +31,7 @@ GUEST_WITHIN_S = 300.0
 
 RETRY_S = 0.2
 STEPS_AT_MOST = 100
+LAST_LINES = 3
 LOG_LIMIT = 4000
 
 
@@ -58,7 +59,7 @@ def follow_progress(
                 seen[step.key] = (step.phase, step.text)
                 on_step(step)
     if report.phase == "failed":
-        raise _failure(report)
+        raise _failure(report, host.name)
     return report
 
 
@@ -195,7 +196,9 @@ def _status(host: Host) -> dict[str, Any]:
     return document(host.run([GUEST_COMMAND, "status", "--json"], sudo=True).stdout)
 
 
-def _failure(report: GuestReport) -> ProvisioningFailed:
+def _failure(report: GuestReport, name: str) -> ProvisioningFailed:
+    """Return the error: what the step says, and of a long log its last lines (`logs` has all of it)."""
     failed = next((step for step in report.steps if step.phase == "failed"), None)
-    log = failed.log if failed else "no step says why"
-    return ProvisioningFailed(step=failed.text if failed else "provisioning", log=log)
+    said = failed.log.splitlines() if failed else ["no step says why"]
+    short = [*said[:1], *said[1:][-LAST_LINES:]]
+    return ProvisioningFailed(name=name, step=failed.text if failed else "provisioning", log="; ".join(short))

@@ -45,10 +45,26 @@ echo "PREFIX=$prefix    (STAND-IN)"
 python3 -m venv "$prefix"
 cat >"$prefix/bin/conda" <<'CONDA'
 #!/bin/sh
-echo "conda 0 (STAND-IN): $*" >&2
+# STAND-IN for conda: `env create -q -p PREFIX -f FILE` makes a venv and lets pip install what FILE names.
+set -eu
 case "$*" in
   --version) echo "conda 0.stand-in" ;;
-  *) exit 1 ;;
+  "env create -q -p "*" -f "*)
+    prefix="$5" file="$7"
+    if grep -qE '^ *- *defaults *$' "$file"; then
+      echo "CondaToSNonInteractiveError: Terms of Service have not been accepted for the following channels. (STAND-IN)" >&2
+      exit 1
+    fi
+    here="$(dirname "$0")"
+    "$here/python3" -m venv "$prefix"
+    sed -n '/^dependencies:/,/^[a-z]/s/^ *- *\([A-Za-z0-9_.-]*\)\([=<>].*\)\{0,1\}$/\1\2/p' "$file" |
+      grep -vE '^(python|pip)([=<>]|$)' | sed 's/^\([^=<>]*\)=\([^=].*\)$/\1==\2.*/' >"$prefix/wanted.txt" || true
+    "$prefix/bin/python3" -m pip install --quiet --no-input --disable-pip-version-check -r "$prefix/wanted.txt"
+    ;;
+  *)
+    echo "conda (STAND-IN): not known here: $*" >&2
+    exit 1
+    ;;
 esac
 CONDA
 chmod 755 "$prefix/bin/conda"

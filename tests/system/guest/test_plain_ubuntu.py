@@ -44,7 +44,7 @@ def vendor(tmp_path: Path) -> Iterator[Vendor]:
 
 
 def test_driver_reboot_toolkit_miniforge_and_jupyter(machine: Callable[..., Any], vendor: Vendor) -> None:
-    """The laptop visits once; the machine reboots in the middle and goes on by itself."""
+    """The laptop visits once; the machine reboots in the middle and goes on by itself; later an environment.yml."""
     one = machine(config=CONFIG, prepare=vendor.with_gpu)
     with one.connect() as host:
         guest.provision_when_there(host)
@@ -63,8 +63,12 @@ def test_driver_reboot_toolkit_miniforge_and_jupyter(machine: Callable[..., Any]
         guest.provision(host)
         report = guest.follow_progress(host, lambda step: None)
         assert jupyter.find_server(host) == server
-    assert {step.phase for step in report.steps} == {"skipped"}
-    assert _disk(one) == before
+        assert {step.phase for step in report.steps} == {"skipped"}
+        assert _disk(one) == before
+        wanted = "name: mine\ndependencies:\n  - python=3.11\n  - attrs>=22\n"
+        guest.provision(host, extra={"environment.yml": wanted}, changes={"environment": "environment.yml"})
+        guest.follow_progress(host, lambda step: None)
+    assert one.real.run("/opt/awsgpu-env/bin/python", "-c", "import attrs, ipykernel; print(1)").strip() == "1"
 
 
 def test_power_cuts_inside_steps_end_in_the_same_state(machine: Callable[..., Any], vendor: Vendor) -> None:
