@@ -186,7 +186,8 @@ class Account:
     def least(self) -> float:
         """Launch once by the lower bound; return its seconds."""
         cloud = self.clouds.here()
-        (pair,) = cloud.place.ec2.describe_key_pairs()["KeyPairs"]
+        pairs = cloud.place.ec2.describe_key_pairs()["KeyPairs"]
+        pair = next(one for one in pairs if one["KeyName"].startswith("awsgpu-"))
         groups = cloud.place.ec2.describe_security_groups()["SecurityGroups"]
         group = next(one for one in groups if one["GroupName"].startswith("awsgpu-"))
         image = cloud.image(None, cloud.instance_type(TYPE))

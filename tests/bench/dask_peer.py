@@ -1,4 +1,4 @@
-"""`dask_peer.py ENDPOINT TYPE AMI`: dask-cloudprovider's own code up to the address known; prints the seconds.
+"""`dask_peer.py ENDPOINT TYPE AMI GROUP`: dask-cloudprovider's own code up to the address known; prints the seconds.
 
 Run by an interpreter that has dask-cloudprovider; credentials and region are in the environment.
 """
@@ -34,10 +34,18 @@ class Cluster:
 async def main() -> None:
     """Create the machine and tell when its address was known."""
     machine = EC2Instance(
-        Cluster(), {"docker_image": "daskdev/dask"}, region=os.environ["AWS_DEFAULT_REGION"], ami=sys.argv[3],
-        instance_type=sys.argv[2], filesystem_size=75, instance_tags={"Name": "dask"}, volume_tags={"Name": "dask"},
-        use_private_ip=False, enable_detailed_monitoring=False,
-    )  # fmt: skip
+        Cluster(),
+        {"docker_image": "daskdev/dask"},
+        region=os.environ["AWS_DEFAULT_REGION"],
+        ami=sys.argv[3],
+        security_groups=[sys.argv[4]],
+        instance_type=sys.argv[2],
+        filesystem_size=75,
+        instance_tags={"Name": "dask"},
+        volume_tags={"Name": "dask"},
+        use_private_ip=False,
+        enable_detailed_monitoring=False,
+    )
     machine.name = "dask"
     await machine.create_vm()
     print(time.perf_counter() - began, machine.instance["InstanceId"])  # noqa: T201 - its answer
