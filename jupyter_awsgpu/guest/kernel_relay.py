@@ -141,7 +141,7 @@ class Relay:
             for number in about["ack"]:
                 self._acknowledged(number)
         elif "recall" in about:
-            self._recall(about["recall"], about["here"])
+            self._recall(about["recall"], about["by"], about["here"])
         elif about.get("n", 0) > self.got:
             self.got = about["n"]
             if "signal" in about:
@@ -198,15 +198,16 @@ class Relay:
         for number in self.runs.pop(cause).numbers:
             self.kept.drop(number)
 
-    def _recall(self, question: str, here: list) -> None:
-        """Send again, from the beginning, what cells said whose pages are not here; nobody else will ask for it."""
+    def _recall(self, question: str, asking: str, here: list) -> None:
+        """Send a page again, from the beginning, what other pages' cells said: those that run, and what nobody took."""
         for cause, run in list(self.runs.items()):
-            if run.session in here or not run.cell:
+            gone = run.session not in here
+            if run.session == asking or not run.cell or (run.done and not gone):
                 continue
             for number in run.numbers:
                 one = self.kept.messages.get(number)
                 if one is not None and one.about["c"] == "iopub":
-                    one.acked = True
+                    one.acked = one.acked or gone
                     self.say({"again": question, "cell": run.cell}, self.kept.parts(one))
             if run.done:
                 self._forget(cause)

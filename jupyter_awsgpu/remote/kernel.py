@@ -141,9 +141,9 @@ class RemoteKernel:
         """Let the relay forget what has been given to its clients."""
         self._outbox.say({"ack": numbers})
 
-    def recall(self, question: str, here: list[str]) -> None:
-        """Ask what was said to pages other than these sessions'."""
-        self._outbox.say({"recall": question, "here": here})
+    def recall(self, question: str, asking: str, here: list[str]) -> None:
+        """Ask, for one page, what was said to others: to those that are `here`, and to those that are not."""
+        self._outbox.say({"recall": question, "by": asking, "here": here})
 
     def ended(self, status: int) -> None:
         """Take note of the kernel's end."""

@@ -56,8 +56,8 @@ class Kernel(Protocol):
     def handed_on(self, numbers: list[int]) -> None:
         """Take note that these messages have been given to their clients."""
 
-    def recall(self, question: str, here: list[str]) -> None:
-        """Ask what was said to pages other than these sessions'."""
+    def recall(self, question: str, asking: str, here: list[str]) -> None:
+        """Ask, for one page, what was said to others: to those that are `here`, and to those that are not."""
 
     def ended(self, status: int) -> None:
         """Take note that the kernel ended, and that all it said has been handed on."""
@@ -229,7 +229,7 @@ class Doors:
         elif kind == f"{RECALL}_request" and self.kernel is not None:
             question = str(header.get("msg_id"))
             self._recalls[question] = (name, parts, [])
-            self.kernel.recall(question, sorted(self._here))
+            self.kernel.recall(question, session, sorted(self._here))
         elif self.kernel is not None:
             self.kernel.hand_over(name, parts)
 
@@ -346,6 +346,6 @@ class Doors:
         del self._recalls[question]
         for session in [one for one in self._held if one not in self._here]:  # the answer has them
             self._done += [said.number for said in self._held.pop(session)]
-            self._here[session] = 0.0
+        self.anew = bool(self._held)  # what follows is for the page that asked
         answer = messages.message(self.key, f"{RECALL}_reply", messages.header_of(request), {"messages": found})
         self._sockets[name].send_multipart([request[0], *answer])
