@@ -48,10 +48,12 @@ def listing(root: str, keys: list[str], rules: Any = None) -> dict[str, Any]:
     """Return the files below `root` at and under each key, by their paths from `root` with `/`.
 
     `files` are [size, mtime in ns, executable]; `links` (which do not travel) and `absent` are names; `parts`
-    are sizes of files that were cut off; `ignores` are the texts of ignore files. `rules`, where given, hear
-    of these (`add`) and say which folders need not be looked at (`leaves_out`).
+    are sizes of files that were cut off, `beside` of those in the folder of a key that is a file; `ignores` are
+    the texts of ignore files. `rules`, where given, hear of these (`add`) and say which folders need not be
+    looked at (`leaves_out`).
     """
-    found: dict[str, Any] = {"files": {}, "links": [], "parts": {}, "ignores": {}, "absent": [], "rules": rules}
+    found: dict[str, Any] = {name: {} for name in ("files", "parts", "beside", "ignores")}
+    found.update(links=[], absent=[], rules=rules)
     for folder in sorted({above for key in keys for above in _above(key)}):
         _read_ignores_of(root, folder, found)
     for key in keys:
@@ -60,12 +62,13 @@ def listing(root: str, keys: list[str], rules: Any = None) -> dict[str, Any]:
             kind = os.lstat(path)
         except OSError:
             found["absent"].append(key)
+            _look_beside(found, path, key)
             continue
         if stat.S_ISDIR(kind.st_mode):
             _walk(root, key, found)
         else:
             _note(found, key, kind)
-            _note_part(found, path, key)
+            _look_beside(found, path, key)
     del found["rules"]
     return found
 
@@ -83,12 +86,13 @@ def _read_ignores_of(root: str, folder: str, found: dict[str, Any]) -> None:
         return
 
 
-def _note_part(found: dict[str, Any], path: str, key: str) -> None:
-    """Look for what was cut off beside a single file."""
+def _look_beside(found: dict[str, Any], path: str, key: str) -> None:
+    """Look for what was cut off beside a single file, there or not yet."""
     folder = os.path.dirname(path)
-    for name in os.listdir(folder):
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    for name in names:
         if name.startswith(".awsgpu-") and name.endswith(".part"):
-            found["parts"][_join(key.rpartition("/")[0], name)] = os.lstat(os.path.join(folder, name)).st_size
+            found["beside"][_join(key.rpartition("/")[0], name)] = os.lstat(os.path.join(folder, name)).st_size
 
 
 def _walk(root: str, key: str, found: dict[str, Any]) -> None:

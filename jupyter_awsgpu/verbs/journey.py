@@ -174,7 +174,7 @@ class Journey:
             here, there = self._trees(talk, leg)
             source, target = (here, there) if self.push else (there, here)
             self._refuse_absent(source, leg)
-            differs = compare(source.files, target.files, target.parts)
+            differs = compare(source.files, target.files, target.parts, target.beside)
             self._ask_about(differs, command)
             self.began_there = self.began_there or there.now / 1e9
             step.say(f"{len(differs.going)} files differ ({size_text(differs.size)}), {differs.same} are the same")

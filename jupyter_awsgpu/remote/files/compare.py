@@ -48,9 +48,14 @@ class Difference:
 
 
 def compare(
-    here: Mapping[str, Iterable[Any]], there: Mapping[str, Iterable[Any]], parts: Mapping[str, int]
+    here: Mapping[str, Iterable[Any]],
+    there: Mapping[str, Iterable[Any]],
+    parts: Mapping[str, int],
+    beside: Mapping[str, int] | None = None,
 ) -> Difference:
-    """Return what makes `there` as `here`, both {path: [size, mtime in ns, …]}; `parts` lie there, cut off.
+    """Return what makes `there` as `here`, both {path: [size, mtime in ns, …]}.
+
+    `parts` and those `beside` lie there, cut off; of `parts` those are stale that belong to no file here.
 
     A file of the same size and time is the same one, as rsync has it. Nothing is ever deleted there.
     """
@@ -69,7 +74,7 @@ def compare(
                 newer.append(file)
         part = part_of(key, size, mtime)
         known.add(part)
-        offset = parts.get(part, 0)
+        offset = parts.get(part, (beside or {}).get(part, 0))
         going.append(Going(file, offset if size >= RESUMED_FROM and offset <= size else 0, other is not None))
     return Difference(tuple(going), tuple(newer), same, tuple(sorted(set(parts) - known)))
 

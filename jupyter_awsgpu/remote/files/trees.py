@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 class Tree:
     """Files as {path: [bytes, mtime in ns, executable]}, and how many were left out: by rules, and as links.
 
-    `absent` are paths that were asked for and are not there; `parts` are pieces of files that were cut off.
+    `absent` are paths that were asked for and are not there; `parts` are pieces of files that were cut off, and
+    `beside` those that lie in the same folder as a file that was asked for, whosever they are.
     `now` is the clock of the machine they lie on, in ns.
     """
 
     files: Mapping[str, list[Any]]
     parts: Mapping[str, int]
+    beside: Mapping[str, int]
     absent: tuple[str, ...]
     ignored: int
     links: int
@@ -51,6 +53,7 @@ def _tree(found: Mapping[str, Any], rules: Ignores | None) -> Tree:
     return Tree(
         files=kept,
         parts=found["parts"],
+        beside=found["beside"],
         absent=tuple(found["absent"]),
         ignored=len(files) - len(kept),
         links=len(found["links"]),
