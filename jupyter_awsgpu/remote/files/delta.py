@@ -32,7 +32,15 @@ def carry(
     *way, destination = ssh
     far = f"{destination}:{there.rstrip('/')}/"
     near = f"{here.rstrip('/')}/"
-    argv = ["rsync", "--times", "--executability", "--from0", "--files-from=-", "--partial-dir=.awsgpu-rsync"]
+    argv = [
+        "rsync",
+        "--times",
+        "--ignore-times",
+        "--executability",
+        "--from0",
+        "--files-from=-",
+        "--partial-dir=.awsgpu-rsync",
+    ]
     argv += [
         "--protect-args",
         "--no-whole-file",
