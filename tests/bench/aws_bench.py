@@ -285,10 +285,11 @@ def measure(account: Account, rounds: int) -> dict[str, float]:
     figures["changing calls where the quota is known to be 0"] = known
     full = []
     for _round in range(rounds):
+        beside = account.launch()[0]
         zone = account.clouds.here().zones_offering(TYPE)[0]
         account.fail("RunInstances", "InsufficientInstanceCapacity", status=500, zone=zone)
         seconds, made = account.launch()
-        full.append((seconds - usual) / trip)
+        full.append((seconds - beside) / trip)
     tried = [call["operation"] for call in made].count("RunInstances")
     figures["RunInstances more after one full zone"] = tried - 1
     figures["round trips more after one full zone"] = statistics.median(full)

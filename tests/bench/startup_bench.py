@@ -143,7 +143,8 @@ def ten_instances(environment: dict[str, str]) -> None:
 
 def measure(rounds: int) -> dict[str, float]:
     """Return every figure of `GOALS`."""
-    python, ours = [sys.executable], [sys.executable, "-m", "jupyter_awsgpu"]
+    python, script = [sys.executable], Path(sys.executable).with_name("awsgpu")
+    ours = [str(script)] if script.exists() else [sys.executable, "-m", "jupyter_awsgpu"]
     with tempfile.TemporaryDirectory() as place:
         environment = as_real(Path(place))
         try:
