@@ -29,7 +29,7 @@ def report() -> dict:
         told["phase"] = "provisioning"  # the whole program's run comes after it
     if told.pop("boot") not in (None, paths.boot_id()):
         told = {"phase": "provisioning", "steps": []}  # the run of this boot has not begun
-    if told["phase"] in ("provisioning", "rebooting") and _stalled():
+    if told["phase"] in ("provisioning", "rebooting") and _stalled(10 if told["phase"] == "rebooting" else 1):
         told = given_up(told["steps"])
     watched = paths.read_json(paths.state("report.json"), {})
     if watched.get("boot") != paths.boot_id():
@@ -59,14 +59,17 @@ def given_up(steps: list) -> dict:
     return {"phase": "failed", "steps": [failed if step is last else step for step in steps] if last else [failed]}
 
 
-def _stalled() -> bool:
-    """Whether nothing is written and nothing is there, or on its way, that would write: a wait for it has no end."""
+def _stalled(patience: int) -> bool:
+    """Whether nothing is written and nothing is there, or on its way, that would write: a wait for it has no end.
+
+    `patience` is in minutes: to go down takes a busy machine several.
+    """
     try:
         quiet = abs(paths.now() - os.path.getmtime(progress.file()))
     except OSError:
         quiet = QUIET_S
     up = ledger.uptime()
-    if min(quiet, up) < QUIET_S or (up < BOOT_WITHIN_S and _booting()):
+    if min(quiet, up) < QUIET_S * patience or (up < BOOT_WITHIN_S and _booting()):
         return False
     for _ in range(3):  # between a kill and the service's return lies a second
         if services.seam().running("provision"):

@@ -47,7 +47,9 @@ def provision(recipe, program: str = "whole", passes=None) -> int:  # noqa: ANN0
                 return 0
             if step.reboot and _needs_reboot():
                 progress.note("rebooting")
-                commands.ask(["shutdown", "-r", "now"])
+                for _ in range(REBOOTS_AT_MOST):  # a busy machine may not hear it the first time
+                    commands.ask(["shutdown", "-r", "now"], timeout=60)
+                    time.sleep(60)
                 return 0
         progress.note("ended")
         paths.remove(paths.state("reboots.json"))
