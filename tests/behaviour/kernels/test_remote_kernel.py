@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
 import time
@@ -10,12 +11,18 @@ from pathlib import Path
 
 import psutil
 import pytest
+from jupyter_client.ioloop import AsyncIOLoopKernelManager
 from jupyter_client.kernelspec import KernelSpecManager
 from jupyter_client.manager import KernelManager
 
+from jupyter_awsgpu.remote.kernel_specs import Environment
+from jupyter_awsgpu.verbs import kernel as verb
+from jupyter_awsgpu.verbs import picker
+from jupyter_awsgpu.verbs.arrival import Way, tunnel_extra
+from jupyter_awsgpu.verbs.selection import choose
 from tests.behaviour.road.terminal import run
 
-REPLY_S = 30.0
+REPLY_S = 60.0
 
 # jupyter_client's blocking manager leaves its own event loops for the garbage collector
 pytestmark = [
@@ -173,6 +180,53 @@ def test_a_kernel_that_dies_is_seen_dead(notebook):
     notebook.manager.restart_kernel(now=True)
     notebook.client.wait_for_ready(timeout=REPLY_S)
     assert notebook.run("1 + 1") == ("2", "ok")
+
+
+def test_jupyter_starts_a_kernel_again_that_died(spec):
+    """Autorestart: the server notices the end and has a new kernel for the same clients."""
+
+    async def story():
+        manager = AsyncIOLoopKernelManager(kernel_name=spec)
+        manager.time_to_dead = 0.5
+        await manager.start_kernel()
+        again = asyncio.Event()
+        manager.add_restart_callback(again.set, "restart")
+        client = manager.client()
+        client.start_channels(hb=False)
+        await client.wait_for_ready(timeout=REPLY_S)
+        client.execute("gone = 1; import os; os._exit(3)")
+        await asyncio.wait_for(again.wait(), REPLY_S)
+        await client.wait_for_ready(timeout=REPLY_S)
+        reply = await client.execute_interactive("assert 'gone' not in globals()", timeout=REPLY_S)
+        client.stop_channels()
+        await manager.shutdown_kernel()
+        return reply["content"]["status"]
+
+    assert asyncio.run(story()) == "ok"
+
+
+def test_each_environment_has_a_kernel_of_its_own_in_the_picker(bench, box):
+    """Environments come and go with what the instance has; the instance's own Python stays."""
+    instance = choose(bench, "gpu", "kernel")
+    extra = tunnel_extra(bench, Way(8889))
+    picker.offer(bench, instance, extra, [Environment("awsgpu-env", "Python (environment)")])
+    name = "awsgpu-simulated-gpu--awsgpu-env"
+    shown = KernelSpecManager().get_kernel_spec(name)
+    assert shown.display_name == "Python (environment) · gpu (p2.xlarge, SIMULATED)"
+    picker.offer(bench, instance, extra, [])
+    offered = KernelSpecManager().find_kernel_specs()
+    assert name not in offered
+    assert "awsgpu-simulated-gpu" in offered
+
+
+def test_an_instance_that_ended_by_itself_leaves_the_picker(bench, box):
+    """Whoever asks its region and does not find it takes it out; other regions prove nothing."""
+    spec = verb.kernel(bench, "gpu").spec
+    picker.prune(bench, {"eu-west-1"}, set())
+    run("status")
+    assert spec in KernelSpecManager().find_kernel_specs()
+    picker.prune(bench, {box["region"]}, set())
+    assert spec not in KernelSpecManager().find_kernel_specs()
 
 
 def test_a_shutdown_leaves_nothing(spec):
