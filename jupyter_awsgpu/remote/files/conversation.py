@@ -31,6 +31,8 @@ OPTIONS = (
     "LogLevel=ERROR",
 )
 BUFFER = 1 << 20
+PYTHON = ("python3", "-E", "-s", "-S")
+"""The instance's Python with its standard library alone: it starts twice as fast."""
 
 
 class Broken(Exception):
@@ -67,7 +69,12 @@ class Conversation:
         """Talk through `ssh …`. Raises `Broken` where it does not get there, `OSError` where there is none."""
         argv = [command[0], *OPTIONS, *command[1:], _command_line()]
         process = subprocess.Popen(
-            argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=BUFFER
+            argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            bufsize=BUFFER,
+            pipesize=BUFFER,
         )
         assert process.stdin is not None  # noqa: S101 - pipes were asked for
         assert process.stdout is not None  # noqa: S101
@@ -76,7 +83,7 @@ class Conversation:
     @classmethod
     def by_host(cls, host: Host) -> Self:
         """Talk through a connection of ours, which is closed with the conversation."""
-        channel = host.open_command(["python3", "-c", program()])
+        channel = host.open_command([*PYTHON, "-c", program()])
         to: Any = channel.makefile_stdin("wb", BUFFER)
         back: Any = channel.makefile("rb", BUFFER)
         return cls(to, back, None, host)
@@ -129,7 +136,7 @@ class Conversation:
 def _command_line() -> str:
     import shlex
 
-    return shlex.join(["python3", "-c", program()])
+    return shlex.join([*PYTHON, "-c", program()])
 
 
 class _breaks:  # noqa: N801 - reads as a clause
