@@ -64,6 +64,7 @@ class Relay:
         self.status = None  # type: ignore[var-annotated]
         self.refused = ""
         self.ended_at = self.asked_to_end_at = 0.0
+        self.dismissed = False  # by the laptop, which need not be told
         self.kernel = Kernel(folder, request["argv"])
         self.poller = zmq.Poller()
         for channel in self.kernel.channels.values():
@@ -145,6 +146,7 @@ class Relay:
         elif about.get("n", 0) > self.got:
             self.got = about["n"]
             if "signal" in about:
+                self.dismissed = self.dismissed or about["signal"] in (signal.SIGTERM, signal.SIGKILL)
                 self.signal(about["signal"])
             elif "c" in about:
                 self._forward(about["c"], parts)
@@ -246,7 +248,7 @@ class Relay:
         if self.status is None or self.refused:
             return False
         told = all(one.acked for one in self.kept.messages.values() if "exit" in one.about)
-        late = time.monotonic() > self.ended_at + max(self.lease_s or 0, AFTER_END_S)
+        late = time.monotonic() > self.ended_at + (GRACE_S if self.dismissed else max(self.lease_s or 0, AFTER_END_S))
         return told or (self.door.link is None and late)
 
     def turn(self) -> None:

@@ -101,7 +101,7 @@ def lease(asked: "float | None") -> "float | None":
     """Return after how many seconds without a notebook and without work a kernel ends; the machine's idle stop."""
     if asked is not None:
         return asked
-    minutes = read_json(root("/run/awsgpu/kernels/lease.json")).get("idle_stop_minutes")
+    minutes = read_json(root("/run/awsgpu/kernels/lease.json")).get("idle_stop_minutes", 60)
     return minutes * 60 if minutes else None
 
 

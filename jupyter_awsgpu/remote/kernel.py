@@ -33,7 +33,7 @@ AGAIN_S = (0.2, 0.5, 1.0, 2.0, 5.0)
 SIGN_OF_LIFE_S = 10.0
 """How often the relay hears from here; after a minute of silence it takes us for away."""
 
-REST_WITHIN_S = 2.0
+SENT_WITHIN_S = 2.0
 
 KILL = 9
 """SIGKILL on the instance, whatever this machine's own numbers are."""
@@ -93,10 +93,14 @@ class RemoteKernel:
         self._in_background(None)
 
     def signal(self, number: int) -> None:
-        """Send a signal; it is kept until the instance is reached."""
+        """Send a signal; it is kept until the instance is reached.
+
+        One that ends the kernel is waited for a moment: the caller may be about to end itself.
+        """
         self._outbox.put({"signal": number})
         if number in (signal.SIGTERM, KILL):
             self._owed = True
+            self._wait_until_sent()
         if number == KILL and self._dialogue is None:
             self.ended(-KILL)  # as far as this machine is concerned; the rest is owed
 
@@ -115,11 +119,14 @@ class RemoteKernel:
         """Let go of the connection for a later process, which gets what is not handed on yet, and nothing twice."""
         self._doors.freeze()
         self._outbox.put({"rest": True})  # what was acknowledged before it has arrived with it
-        deadline = time.monotonic() + REST_WITHIN_S
-        while self._dialogue is not None and not self._outbox.empty() and time.monotonic() < deadline:
-            self._ended.wait(0.02)
+        self._wait_until_sent()
         self._left.set()
         self._drop()
+
+    def _wait_until_sent(self) -> None:
+        deadline = time.monotonic() + SENT_WITHIN_S
+        while self._dialogue is not None and not self._outbox.empty() and time.monotonic() < deadline:
+            time.sleep(0.005)
 
     @property
     def host(self) -> Host | None:
