@@ -22,6 +22,7 @@ export function verbs(trans: TranslationBundle): IVerb[] {
     { verb: 'image', label: trans.__('Make an Image') },
     { verb: 'provision', label: trans.__('Set Up Again') },
     { verb: 'terminate', label: trans.__('Terminate…') },
+    { verb: 'gpu', label: trans.__('Show GPU Use') },
     { verb: 'logs', label: trans.__('Show the Log') },
     { verb: 'ssh', label: trans.__('Show the SSH Command') },
     { verb: 'types', label: trans.__('List GPU Types and Prices') },
