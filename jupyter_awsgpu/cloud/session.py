@@ -37,6 +37,10 @@ GLOBAL_REGIONS = {"aws": "us-east-1", "aws-cn": "cn-northwest-1", "aws-us-gov": 
 """Where a partition answers for all its regions: accounts, prices and bills."""
 
 
+DOMAINS = {"aws-cn": "amazonaws.com.cn", "aws-eusc": "amazonaws.eu"}
+"""Where a partition's endpoints are, if not under amazonaws.com (botocore's endpoint data, `dnsSuffix`)."""
+
+
 class Session:
     """The way to AWS for one profile, or for one endpoint with credentials of its own.
 
@@ -137,8 +141,7 @@ class Session:
         if self.endpoint is not None:
             split = urlsplit(self.endpoint)
             return split.hostname or "", split.port or (443 if split.scheme == "https" else 80)
-        resolver = self.boto._session.get_component("endpoint_resolver")  # noqa: SLF001 - boto3 offers no other way
-        return str(resolver.construct_endpoint(service, region)["hostname"]), 443
+        return f"{service}.{region}.{DOMAINS.get(self.partition(region), 'amazonaws.com')}", 443
 
     def _config(self, single_attempt: bool) -> Any:
         from botocore.config import Config
