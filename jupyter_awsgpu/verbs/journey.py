@@ -187,8 +187,9 @@ class Journey:
 
         keys = list(leg.keys)
         # what is left out at the end it comes from may well be at the other one: only one end's rules count
+        talk.ask("list", leg.there, keys=keys)  # both ends look at the same time
         here = tree_here(leg.here, keys, everything=self._everything or not self.push)
-        there = tree_there(talk, leg.there, keys, everything=self._everything or self.push)
+        there = tree_there(talk, keys, everything=self._everything or self.push)
         return here, there
 
     def _refuse_absent(self, source: Tree, leg: Leg) -> None:

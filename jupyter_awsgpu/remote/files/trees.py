@@ -40,9 +40,8 @@ def tree_here(root: Path, keys: list[str], *, everything: bool) -> Tree:
     return _tree(found, None if everything else rules)
 
 
-def tree_there(talk: Conversation, root: str, keys: list[str], *, everything: bool) -> Tree:
-    """Return the files at and below the keys on the instance."""
-    talk.ask("list", root, keys=keys)
+def tree_there(talk: Conversation, keys: list[str], *, everything: bool) -> Tree:
+    """Return the files at and below the keys on the instance, which was asked to `list` them."""
     found = talk.answer()
     return _tree(found, None if everything else Ignores(found["ignores"], keys))
 
