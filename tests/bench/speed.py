@@ -32,10 +32,10 @@ PEER_VENV = ROOT / ".dev" / "bench-peer"
 SAME_CORES = "the simulated AWS computes on the same cores: "
 NOTES = {
     "command to running known in a kernel, over the lower bound": (
-        f"{SAME_CORES}seven calls and 0.1 s of processor, the bound five; met where nothing else runs beside"
+        f"{SAME_CORES}seven calls and 0.1 s of processor, the bound five"
     ),
     "first launch on an empty account, over its lower bound": (
-        f"{SAME_CORES}twenty calls, the bound eight; six one after another, the bound five"
+        f"{SAME_CORES}twenty calls, the bound eight"
     ),
     "running noticed after it happened, at worst": "after 0.5 and 4 s; a look every 0.1 s at first, every second later",
     "awsgpu status, over a bare boto3 DescribeInstances script": (
