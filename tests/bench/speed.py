@@ -20,6 +20,7 @@ from typing import Any
 import aws_bench
 import figures
 import road_bench
+import ssh_bench
 import startup_bench
 from figures import Figure, Peer
 
@@ -34,9 +35,7 @@ NOTES = {
     "command to running known in a kernel, over the lower bound": (
         f"{SAME_CORES}seven calls and 0.1 s of processor, the bound five"
     ),
-    "first launch on an empty account, over its lower bound": (
-        f"{SAME_CORES}twenty calls, the bound eight"
-    ),
+    "first launch on an empty account, over its lower bound": (f"{SAME_CORES}twenty calls, the bound eight"),
     "running noticed after it happened, at worst": "after 0.5 and 4 s; a look every 0.1 s at first, every second later",
     "awsgpu status, over a bare boto3 DescribeInstances script": (
         "beside boto3's half second: identity, volumes, the grammar, settings and tables, about 0.15 s of processor"
@@ -168,7 +167,8 @@ def main() -> int:
             client.down(Path(folder) / "aws")
     found += of(road_bench, road_bench.measure(max(1, rounds // 2)))
     found += of(startup_bench, startup_bench.measure(rounds))
-    found.append(Figure("provisioning traffic at 50 ms, over one session with everything on stdin", None, 1.3))
+    traffic = ssh_bench.measure(rounds)["ratio"]
+    found.append(Figure("provisioning traffic at 50 ms, over one session with everything on stdin", traffic, 1.3))
     sys.stdout.write(f"{figures.text(found, others)}\n({rounds} rounds; {figures.machine()})\n")
     PAGE.write_text(figures.markdown(found, others, rounds=rounds), encoding="utf-8")
     kept = json.dumps(figures.document(found, others, rounds=rounds), indent=1)
