@@ -1,0 +1,16 @@
+"""Every Chinese tutorial runs whole on the simulated AWS and keeps its word."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.notebooks.tutorials import FOLDER, keeps_its_word, leave_nothing
+
+
+@pytest.mark.parametrize("path", sorted((FOLDER / "zh").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_a_chinese_tutorial_runs_whole_and_keeps_its_word(path: Path, tmp_path: Path, demo) -> None:
+    """It runs without an error, shows what its text says, and leaks neither secret nor machine."""
+    try:
+        keeps_its_word(path, tmp_path)
+    finally:
+        leave_nothing(demo)
