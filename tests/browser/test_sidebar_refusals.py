@@ -99,7 +99,7 @@ def _is_shut(sidebar):
 
 
 def test_a_slow_aws_blocks_nothing(open_lab, demo):
-    """With two seconds a call the panel is there at once, choices stay answerable, and the menu's question is answered."""
+    """With two seconds a call the panel is there at once and choices stay answerable; the menu asks in it."""
     client.ask(demo, "settings", {"latency_ms": 2000})
     page = open_lab()
     sidebar = Sidebar(page).open()
