@@ -46,15 +46,8 @@ class Lab:
         self.url = f"http://127.0.0.1:{self.port}"
         self.process = None
 
-    def restart(self):
-        """End it as Ctrl-C does, and start it as it was."""
-        self.process.terminate()
-        self.process.wait(20)
-        self.start(**self.environment)
-
     def start(self, **environment):
         """Start it and wait until it answers."""
-        self.environment = environment
         command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={self.port}"]
         command += [f"--IdentityProvider.token={TOKEN}", "--allow-root", "--ServerApp.port_retries=0"]
         work = self.home / "work"
