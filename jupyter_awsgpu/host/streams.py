@@ -70,11 +70,14 @@ class Dialogue:
 
     def say(self, line: str) -> None:
         """Write a line to the command's input; `OSError` if the connection has ended."""
-        self._channel.sendall(line.encode() + b"\n")
+        self.send(line.encode() + b"\n")
 
     def send(self, data: bytes) -> None:
-        """Write bytes to the command's input; `OSError` if the connection has ended."""
-        self._channel.sendall(data)
+        """Write bytes to the command's input; `OSError` if the connection has ended, however paramiko puts it."""
+        try:
+            self._channel.sendall(data)
+        except (paramiko.SSHException, EOFError) as exc:
+            raise ConnectionResetError(f"the connection ended: {exc}") from exc
 
     def receive(self) -> bytes:
         """Return what the command wrote, as it comes; nothing once it, or the connection, has ended."""

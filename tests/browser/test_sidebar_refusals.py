@@ -99,14 +99,14 @@ def _is_shut(sidebar):
 
 
 def test_a_slow_aws_blocks_nothing(open_lab, demo):
-    """With two seconds a call the panel is there at once and choices stay answerable; the menu asks in it."""
-    client.ask(demo, "settings", {"latency_ms": 2000})
+    """With eight seconds a call the panel is there at once and choices stay answerable; the menu asks in it."""
+    client.ask(demo, "settings", {"latency_ms": 8000})
     page = open_lab()
     sidebar = Sidebar(page).open()
     pressed = time.monotonic()
     _ask_again(sidebar, "slow")
     page.evaluate("1")
-    assert time.monotonic() - pressed < 2  # one call of AWS would take longer
+    assert time.monotonic() - pressed < 7  # one call of AWS would take longer
     expect(sidebar.launch_button()).to_be_enabled()
     client.ask(demo, "settings", {"latency_ms": 0})
 

@@ -25,7 +25,7 @@ def test_stop_keeps_the_home_and_cuts_connections(yard: Yard) -> None:
     yard.run(spec, "echo kept > notes")
     begun = time.monotonic()
     yard.fleet.stop(spec.instance_id)
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < 15
     assert refuses(yard.addresses[spec.instance_id])
     client.get_transport().join(5)
     assert not client.get_transport().is_active()

@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from tests.behaviour.road.terminal import Answer
 
 LAUNCH = ("launch", "p2.xlarge", "--yes", "--no-open")
-ENDS_WITHIN_S = 3.0
-"""An interrupted verb ends within a second; a loaded machine gets three."""
 
 
 @pytest.fixture(scope="module")
@@ -98,10 +96,8 @@ def arrived(condition: Callable[[], object], what: str) -> None:
 def interrupt(process: subprocess.Popen[str], words: tuple[str, ...] = LAUNCH) -> Answer:
     """Press Ctrl-C; return what the command left, which it does at once."""
     process.send_signal(signal.SIGINT)
-    pressed = time.monotonic()
     answer = end(process)
-    assert time.monotonic() - pressed < ENDS_WITHIN_S
-    assert answer.status == 130, answer.err
+    assert answer.status == 130, answer.err  # before what it waited for came, or it would have ended well
     assert answer.out == ""
     assert answer.error["error"] == "interrupted"
     assert answer.error["remedy"] == " ".join(("awsgpu --demo --json", *words))
@@ -183,7 +179,7 @@ def test_every_verb_that_waits_can_be_interrupted(demo: DemoStatus, records: Rec
     """Ctrl-C while a verb asks and waits ends it with 130, and leaves no lock: the same verb goes through again."""
     if not run("status").document:
         live(run(*LAUNCH))
-    client.ask(demo, "settings", {"latency_ms": 300, "stopping_s": 2})
+    client.ask(demo, "settings", {"latency_ms": 3000, "stopping_s": 2})
     working = start(*words)
     reached(records, working, "", "started")
     assert "gpu" in interrupt(working, words).error["message"]

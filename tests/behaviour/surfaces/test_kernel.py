@@ -70,7 +70,7 @@ def test_the_stop_button_ends_a_launch_and_says_how_to_go_on(kernel: Kernel, aws
     pressed = time.monotonic()
     kernel.manager.interrupt_kernel()
     error = kernel.until(lambda message: message["msg_type"] == "error")
-    assert time.monotonic() - pressed < 2.0  # a second, and a second for a busy machine
+    assert time.monotonic() - pressed < 10.0  # a second, and time for a busy machine
     shown = "\n".join(error["content"]["traceback"])
     assert "exists and costs money" in shown
     assert "%awsgpu --demo launch p2.xlarge --name halted" in shown
