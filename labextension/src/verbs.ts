@@ -4,6 +4,8 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 export interface IVerb {
   verb: string;
   label: string;
+  /** What the verb must be told, as a hint in the dialog that asks for it. */
+  words?: string;
 }
 
 /** Return every verb with its label; Python decides what it needs and what it may do. */
@@ -20,6 +22,12 @@ export function verbs(trans: TranslationBundle): IVerb[] {
     { verb: 'stop', label: trans.__('Stop') },
     { verb: 'start', label: trans.__('Start') },
     { verb: 'image', label: trans.__('Make an Image') },
+    { verb: 'resize', label: trans.__('Change Type or Disk…'), words: 'gpu --type g5.xlarge --disk 80' },
+    { verb: 'push', label: trans.__('Send Files There…'), words: 'data' },
+    { verb: 'pull', label: trans.__('Bring Files Here…'), words: 'results' },
+    { verb: 'run', label: trans.__('Run a Script There…'), words: 'train.py --epochs 3' },
+    { verb: 'runs', label: trans.__('Show Runs') },
+    { verb: 'adopt', label: trans.__('Take In an Instance…'), words: 'i-0123456789abcdef0 --key key.pem' },
     { verb: 'provision', label: trans.__('Set Up Again') },
     { verb: 'terminate', label: trans.__('Terminate…') },
     { verb: 'gpu', label: trans.__('Show GPU Use') },

@@ -53,11 +53,13 @@ class Channel:
                 self._comm.send({"kind": "toast", "toast": toast})
 
     def _on_message(self, message: dict[str, Any]) -> None:
-        """Carry out what was chosen: `{"verb": …}` of the palette, `{"run": [words]}` of a toast."""
+        """Carry out what was chosen: `{"verb": …}` or `{"line": …}` of the palette, `{"run": [words]}` of a toast."""
         data = message["content"]["data"]
         view = shared(self._language)
         if isinstance(data.get("verb"), str):
             view.verb(data["verb"])
+        if isinstance(data.get("line"), str):
+            view.line(data["line"])
         words = data.get("run")
         if isinstance(words, list) and words:
             with suppress(Exception):  # the panel shows what went wrong

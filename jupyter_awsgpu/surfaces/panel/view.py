@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 CHANGING = (
     *("launch", "connect", "disconnect", "open", "keep", "stop", "start", "image", "terminate"),
-    *("provision", "resize"),
+    *("provision", "resize", "adopt", "push", "pull", "run"),
 )
 """Verbs that run as jobs; every other one is a question whose answer is shown."""
 
@@ -104,6 +104,17 @@ class Panel(Column):
         elif verb != "status":
             chosen = (str(self.form.fields.type.value),) if verb in NEEDS_TYPE else ()
             self._ask((verb, *chosen))
+
+    def line(self, line: str) -> None:
+        """Carry out a line as a person types it after `awsgpu` (the palette asked for its words)."""
+        from jupyter_awsgpu.surfaces.grammar import split
+
+        try:
+            words = split(line)
+        except AwsGpuError as exc:
+            self._job_refusal.show(exc.message, exc.remedy)
+        else:
+            self.run(tuple(words))
 
     def _start(self, command: tuple[str, ...]) -> None:
         try:

@@ -49,3 +49,9 @@ def test_what_the_palette_offers_is_in_the_grammar():
     listed = {line.split("'")[1] for line in TYPESCRIPT.read_text().splitlines() if "verb: '" in line}
     assert listed
     assert listed <= set(VERBS)
+
+
+def test_the_palette_offers_every_verb_but_those_that_have_no_place_in_a_page():
+    """A token and a key's passphrase are nothing to show or type there; the panel has a switch for the demo."""
+    listed = {line.split("'")[1] for line in TYPESCRIPT.read_text().splitlines() if "verb: '" in line}
+    assert set(VERBS) - listed == {"token", "key", "demo"}
