@@ -166,7 +166,10 @@ def copy_image(call: Call) -> object:
 
     def copy_disk() -> None:
         if source.image_folder is not None:
-            shutil.copytree(source.image_folder, folder, symlinks=True)
+            from jupyter_awsgpu.demo.hosts import images
+
+            folder.mkdir(parents=True)
+            images.copy_disk(source.image_folder, folder)  # with its owners: the user's files stay the user's
 
     _finish(call.world, image, copy_disk, folder)
     if token:
