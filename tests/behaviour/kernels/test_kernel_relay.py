@@ -76,11 +76,17 @@ class LocalHost:
 
     def send(self, data):
         left = memoryview(data)
-        while left:
-            left = left[self._process.stdin.write(left) :]
+        try:
+            while left:
+                left = left[self._process.stdin.write(left) :]
+        except ValueError as exc:  # closed meanwhile
+            raise BrokenPipeError from exc
 
     def receive(self):
-        return self._process.stdout.read(65536)
+        try:
+            return self._process.stdout.read(65536)
+        except ValueError:
+            return b""
 
     def last_words(self):
         return ""

@@ -210,6 +210,8 @@ def test_jupyter_starts_a_kernel_again_that_died(spec):
         await client.wait_for_ready(timeout=REPLY_S)
         reply = await client.execute_interactive("assert 'gone' not in globals()", timeout=REPLY_S)
         client.stop_channels()
+        manager.stop_restarter()
+        await manager.ready  # the restart's own last steps
         await manager.shutdown_kernel()
         return reply["content"]["status"]
 

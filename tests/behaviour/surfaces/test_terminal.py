@@ -180,7 +180,7 @@ def test_ctrl_c_ends_a_launch_at_once_and_says_how_to_go_on(awsgpu: Terminal) ->
         rest = process.stderr.read()
         process.wait(timeout=10)
         took = time.monotonic() - pressed
-    assert process.returncode == 130
+    assert process.returncode == 130, rest
     assert "exists and costs money" in rest
     assert "awsgpu --demo launch p2.xlarge --name cut" in rest
     assert took < 10.0  # a second, and time for a busy machine
