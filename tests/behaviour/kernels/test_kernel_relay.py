@@ -92,6 +92,8 @@ class LocalHost:
         return ""
 
     def close(self):
+        if self._process is None:
+            return  # cut before anything was said
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
