@@ -117,7 +117,7 @@ def notebook(fresh, chromium, instance):
 
 
 def test_an_outage_and_a_restart_leave_no_trace(demo, fresh, instance, notebook):
-    """The cells that nobody could hear are saved as from an uncut run, by the same page (in full also by one opened anew)."""
+    """What nobody could hear is saved as from an uncut run; in full, by a page opened anew, too."""
     uncut = notebook("uncut.ipynb")
     uncut.run_all()
     uncut.shows(1, "second is done")
