@@ -113,16 +113,21 @@ def _room(bench: Workbench, wishes: Wishes) -> None:
     require_room(cloud, itype, cloud.room(itype, spot=spot), spot=spot)
 
 
-def require_room(cloud: Cloud, itype: InstanceType, quota: Quota | None, *, spot: bool) -> None:
-    """Raise `QuotaTooLow` or `SpotQuotaTooLow` unless one more instance fits, as far as could be asked."""
-    if quota is None or itype.vcpus <= quota.free:
+def require_room(
+    cloud: Cloud, itype: InstanceType, quota: Quota | None, *, spot: bool = False, given_back: int = 0
+) -> None:
+    """Raise `QuotaTooLow` or `SpotQuotaTooLow` unless one more instance fits, as far as could be asked.
+
+    `given_back`: vCPUs of the same limit that become free on the way.
+    """
+    if quota is None or itype.vcpus <= quota.free + given_back:
         return
     kind = SpotQuotaTooLow if spot else QuotaTooLow
     raise kind(
         family=quota.label,
         limit=f"{quota.limit:g}",
         used=f"{quota.used:g}",
-        needed=f"{quota.used + itype.vcpus:g}",
+        needed=f"{quota.used - given_back + itype.vcpus:g}",
         region=cloud.region,
         instance_type=itype.name,
     )

@@ -18,7 +18,6 @@ from jupyter_awsgpu.errors import (
     ImageNotFound,
     Interrupted,
     NeedsYes,
-    QuotaTooLow,
     ResizeHalfDone,
     ResizeUnfit,
 )
@@ -27,6 +26,7 @@ from jupyter_awsgpu.remote import guest
 from jupyter_awsgpu.verbs.arrival import Way, arrive
 from jupyter_awsgpu.verbs.choice import require_driver, require_paid_plan
 from jupyter_awsgpu.verbs.data import dollars, per_month
+from jupyter_awsgpu.verbs.preflight import require_room
 from jupyter_awsgpu.verbs.rates import RATE_TAG
 from jupyter_awsgpu.verbs.selection import choose, endpoint, with_tunnel
 from jupyter_awsgpu.verbs.start import STOPPED_WITHIN_S, wait_until_running
@@ -187,15 +187,7 @@ def _require_quota(cloud: Cloud, instance: Instance, now: InstanceType, itype: I
     if quota is None:
         return
     given_back = now.vcpus if instance.state.bills and _same_bucket(cloud, now, quota.code) else 0
-    if itype.vcpus > quota.free + given_back:
-        raise QuotaTooLow(
-            family=quota.label,
-            limit=f"{quota.limit:g}",
-            used=f"{quota.used:g}",
-            needed=f"{quota.used - given_back + itype.vcpus:g}",
-            region=cloud.region,
-            instance_type=itype.name,
-        )
+    require_room(cloud, itype, quota, given_back=given_back)
 
 
 def _same_bucket(cloud: Cloud, now: InstanceType, code: str) -> bool:
