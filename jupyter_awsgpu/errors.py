@@ -28,7 +28,7 @@ The tree:
     ├── TunnelError           PortTaken · ForwardTaken · TunnelLost
     ├── GuestError            ProvisioningFailed · JupyterDown · KernelFailed
     │   └── CellFailed · CellLost · ModuleMissing · ModuleIsAFile · CannotComeBack
-    │       NoGpuAnswers · NoSuchRun · RunFailed
+    │       NoGpuAnswers · NoSuchRun · RunFailed · NoCluster
     ├── AwsError              AWS or the way to it failed: AwsUnreachable · AwsFailing · AwsThrottled
     │                         AwsRefused
     ├── LocalError            this machine: BundleUnreadable · StateUnreadable · Busy · ExtraMissing · DetachedFailed
@@ -860,6 +860,14 @@ class NoGpuAnswers(GuestError):
     code = "no-gpu-answers"
     cause = "{name} shows no GPU: {why}."
     remedy_template = "awsgpu doctor {name}"
+
+
+class NoCluster(GuestError):
+    """A machine that is no part of a cluster, or does not say so. Facts: name."""
+
+    code = "no-cluster"
+    cause = "{name} does not say that it belongs to a cluster."
+    remedy_template = "awsgpu status {name}"
 
 
 class NoSuchRun(GuestError):

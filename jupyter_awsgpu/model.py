@@ -302,6 +302,84 @@ class GuestReport:
     ran_s: float | None = None
     """Seconds the instance has run in all its boots, by its own log."""
     gpu: dict[str, float] | None = None
+    cluster: ClusterReport | None = None
+    """What it says of the cluster that it belongs to; None for a machine by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSeen:
+    """What a worker of a cluster last told its head, `age_s` seconds before the report."""
+
+    node: int
+    busy_because: str | None
+    age_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterReport:
+    """What a node says of its cluster in passing.
+
+    The head alone knows `joined` (worker processes at the scheduler), `tasks` (which the engine has to do),
+    `present` (nodes with a worker at the scheduler) and `seen`; None and nothing where it did not say.
+    """
+
+    engine: str
+    node: int
+    nodes: int
+    joined: int | None = None
+    tasks: int | None = None
+    present: tuple[int, ...] = ()
+    seen: tuple[NodeSeen, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterSecrets:
+    """What lets one into a cluster, as PEM: its authority, and one key pair for all its nodes and clients."""
+
+    ca: str = field(repr=False)
+    cert: str = field(repr=False)
+    key: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Membership:
+    """One node's part of a cluster, as it is told at `join`; addresses are private ones.
+
+    `versions` are exact pins (package → version), those of the head; None for the head, which resolves them.
+    `cluster` is the launch id that all nodes have in common.
+    """
+
+    engine: str
+    node: int
+    nodes: int
+    cluster: str
+    head: str
+    address: str
+    secrets: ClusterSecrets
+    versions: dict[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterState:
+    """A node's whole word of its cluster, asked on purpose.
+
+    `versions` are of what client and cluster must agree on, `python` among them. `joined`, `tasks` and `present`
+    are the head's, as in `ClusterReport`. `secrets` are there where they were asked for.
+    """
+
+    engine: str
+    node: int
+    nodes: int
+    cluster: str
+    head: str
+    address: str
+    versions: dict[str, str] = field(default_factory=dict)
+    joined: int | None = None
+    tasks: int | None = None
+    present: tuple[int, ...] = ()
+    scheduler_port: int = 8786
+    dashboard_port: int = 8787
+    secrets: ClusterSecrets | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from jupyter_awsgpu.errors import ProvisioningFailed, RemoteCommandFailed
 from jupyter_awsgpu.model import GUEST_COMMAND, GuestReport, GuestStep
+from jupyter_awsgpu.remote.cluster import report_of
 from jupyter_awsgpu.remote.text import clean, document, number
 from jupyter_awsgpu.remote.user_data import BRING, GuestConfig, upload, whole_program
 
@@ -163,6 +164,7 @@ def report_from(found: Mapping[str, Any]) -> GuestReport:
         read_at=_moment(found.get("read_at")),
         gpu=_gpu(found.get("gpu")),
         ran_s=number(found.get("ran_s")),
+        cluster=report_of(found.get("cluster")),
     )
 
 

@@ -52,6 +52,7 @@ class GuestConfig:
     Times are minutes or hours as named, money is dollars. `mirror` maps "apt",
     "conda_channel", "cuda_repository", "miniforge" and "anaconda" (the last two also with `_sha256`)
     to other addresses than the vendors'; an image may bring such a map as /etc/awsgpu/mirror.json.
+    `engine` is what several machines under one name, `nodes` of them, work on together.
     """
 
     name: str
@@ -69,6 +70,8 @@ class GuestConfig:
     pip_index: str | None = None
     jupyter_packages: tuple[str, ...] = ("jupyterlab>=4.2", "ipykernel")
     mirror: dict[str, str] = field(default_factory=dict)
+    engine: str | None = None
+    nodes: int = 1
     version: str = ""
     schema: int = 1
 
@@ -83,6 +86,8 @@ class GuestConfig:
     def document(self) -> str:
         """Return /etc/awsgpu/config.json; what is not set is not in it."""
         said = {key: value for key, value in asdict(self).items() if value not in (None, {})}
+        if self.nodes == 1:
+            del said["nodes"]
         return json.dumps(said, sort_keys=True, separators=(",", ":"))
 
 

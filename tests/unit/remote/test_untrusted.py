@@ -16,7 +16,9 @@ JSON = st.recursive(
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=20,
 )
-FIELDS = ("phase", "steps", "version", "idle_stop_in_s", "cap_in_s", "kept_until", "spent", "notice", "read_at")
+FIELDS = (
+    *("phase", "steps", "version", "idle_stop_in_s", "cap_in_s", "kept_until", "spent", "notice", "read_at", "cluster"),
+)
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS), JSON))

@@ -37,6 +37,8 @@ LARGEST = GuestConfig(
         "apt": "https://mirrors.tuna.tsinghua.edu.cn/ubuntu",
         "conda_channel": "https://mirrors.tuna.tsinghua.edu.cn/anaconda/cloud/conda-forge",
     },
+    engine="dask",
+    nodes=64,
     version="0.1.0.dev20261123",
 )
 GPUS = json.loads(files("jupyter_awsgpu.guest").joinpath("gpus.json").read_text())
@@ -62,6 +64,12 @@ def test_both_shutdowns_are_armed_before_anything_else() -> None:
     assert cap[3:] == ["arm", str(int(5 / 0.9 * 60) + 1)]
     assert lonely[2].endswith(cap[2])
     assert lonely[3:] == ["arm", "60", "lonely"]
+
+
+def test_one_machine_by_itself_is_told_nothing_of_clusters() -> None:
+    """Engine and number of nodes travel where there are several, and only there."""
+    assert not {"engine", "nodes"} & set(json.loads(CONFIG.document()))
+    assert json.loads(LARGEST.document()).items() >= {"engine": "dask", "nodes": 64}.items()
 
 
 def test_no_limits_arm_nothing() -> None:
