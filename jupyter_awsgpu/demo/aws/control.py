@@ -1,6 +1,6 @@
 """The control plane under `/_awsgpu/`: what the simulated AWS is doing, and its taps.
 
-GET status, address, calls, settings, faults, ledger; POST settings, faults, reset, busy, quota,
+GET status, address, calls, settings, faults, ledger; POST settings, faults, reset, busy, quota, capacity,
 interrupt, cut, shutdown, down; DELETE faults, calls. It answers JSON, and only to this machine's own programs:
 any Origin or foreign Host header is refused, so that no web page can reach it.
 """
@@ -14,7 +14,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 
-from jupyter_awsgpu.demo.aws import ledger, quotas
+from jupyter_awsgpu.demo.aws import capacity, ledger, quotas
 from jupyter_awsgpu.demo.aws.machines import machines
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ class Control:
             "DELETE faults": self._close_faults,
             "GET ledger": self._ledger,
             "POST quota": self._quota,
+            "POST capacity": self._capacity,
             "POST busy": self._busy,
             "POST interrupt": self._interrupt,
             "POST cut": self._cut,
@@ -137,6 +138,13 @@ class Control:
         if asked.get("code") not in quotas.NAMES:
             raise ValueError(f"unknown quota code {asked.get('code')!r}")
         quotas.grant(self._world, str(asked["region"]), str(asked["code"]), float(asked["value"]))
+        return {"ok": True}
+
+    def _capacity(self, asked: dict[str, Any]) -> Any:
+        """`{"instance_type": …, "zone": …, "room": 3}`: so many of the type the zone holds; without zone, each one."""
+        room = asked.get("room")
+        with self._world.lock:
+            capacity.set_room(self._world, str(asked.get("instance_type")), room, asked.get("zone"))
         return {"ok": True}
 
     def _busy(self, asked: dict[str, Any]) -> Any:

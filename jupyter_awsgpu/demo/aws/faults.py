@@ -12,6 +12,9 @@ DROP = "drop"
 DROP_ANSWER = "drop-answer"
 """The code of a fault that does what was asked, and cuts the connection before the answer."""
 
+BOOT = "Boot"
+"""The operation of a fault that lets an accepted instance end by itself."""
+
 STATUS = {
     "InsufficientInstanceCapacity": 500,
     "RequestLimitExceeded": 503,
@@ -44,6 +47,7 @@ class Fault:
     """One tap. `times` is how many calls it still hits (None: all). Empty filters match everything.
 
     `zone` on RunInstances and StartInstances means: that zone cannot serve the request.
+    The operation `Boot` is no call: its fault ends an instance that EC2 has accepted, and is the reason shown.
     A fault with `latency_ms` and no `code` only delays. The first `spare` calls it would hit pass.
     """
 
@@ -102,11 +106,11 @@ class Faults:
     ) -> Fault | None:
         """Return the fault that hits this call, counting it. With `zone`, only faults of that zone; else none of any.
 
-        `operation` of a fault may be `*`.
+        `operation` of a fault may be `*`: any call.
         """
         with self._lock:
             for fault in self._open:
-                if fault.zone != zone or fault.operation not in (operation, "*"):
+                if fault.zone != zone or fault.operation not in (operation, "*" if operation != BOOT else BOOT):
                     continue
                 if fault.service not in (None, service) or fault.region not in (None, region):
                     continue

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from jupyter_awsgpu.demo.aws import limits, offerings, placement
+from jupyter_awsgpu.demo.aws import capacity, limits, offerings, placement
 from jupyter_awsgpu.demo.aws.launch import decoded_user_data
 from jupyter_awsgpu.demo.aws.machine import CODES, Machine
 from jupyter_awsgpu.demo.aws.machines import machines
@@ -16,21 +16,41 @@ from jupyter_awsgpu.demo.aws.operations import Call, operation
 from jupyter_awsgpu.demo.aws.wire import Refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+
+PAGE = 1000
+"""Instances in a page where nobody says how many (EC2 API reference: at most 1000)."""
+
+ALL = 1_000_000_000
 
 
 def known(call: Call, instance_id: str) -> Machine:
     """Return a machine of the call's region, or refuse as AWS does, also while it is too new to be known."""
-    if not str(instance_id).startswith("i-"):
-        raise Refusal("InvalidInstanceID.Malformed", f'Invalid id: "{instance_id}" (expecting "i-...")')
-    machine = machines(call.world).get(instance_id)
-    if machine is None or machine.region != call.region or machine.known_at > time.time():
-        raise Refusal("InvalidInstanceID.NotFound", f"The instance ID '{instance_id}' does not exist")
-    return machine
+    return all_known(call, [instance_id])[0]
+
+
+def all_known(call: Call, instance_ids: Iterable[str]) -> list[Machine]:
+    """Return the machines of these ids; one wrong id refuses them all, as AWS does."""
+    asked = [str(one) for one in instance_ids]
+    for one in asked:
+        if not one.startswith("i-"):
+            raise Refusal("InvalidInstanceID.Malformed", f'Invalid id: "{one}" (expecting "i-...")')
+    found = {one: machines(call.world).get(one) for one in asked}
+    missing = [one for one, machine in found.items() if machine is None or not _visible(call, machine)]
+    if missing:
+        words = (" '", "' does") if len(missing) == 1 else ("s '", "' do")
+        raise Refusal(
+            "InvalidInstanceID.NotFound", f"The instance ID{words[0]}{', '.join(missing)}{words[1]} not exist"
+        )
+    return [machine for machine in found.values() if machine is not None]
+
+
+def _visible(call: Call, machine: Machine) -> bool:
+    return machine.region == call.region and machine.known_at <= time.time()
 
 
 def _asked(call: Call) -> list[Machine]:
-    return [known(call, instance_id) for instance_id in call.get("InstanceIds", [])]
+    return all_known(call, call.get("InstanceIds", []))
 
 
 def _state(name: str) -> dict[str, Any]:
@@ -46,15 +66,31 @@ def _wrong_state(machine: Machine, verb: str) -> Refusal:
 
 @operation("DescribeInstances")
 def describe_instances(call: Call) -> object:
-    """List instances, without those too new to be known (moto: no `client-token` filter, no staleness)."""
+    """List instances in pages, without those too new to be known (moto: pages of reservations, no staleness)."""
     _require_filters(call)
-    for instance_id in call.get("InstanceIds", []):
-        known(call, instance_id)
-    answer = call.moto()
+    if _asked(call) and call.get("MaxResults"):
+        raise Refusal(
+            "InvalidParameterCombination", "The parameter instancesSet cannot be used with the parameter maxResults"
+        )
+    start, size = int(call.get("NextToken") or 0), int(call.get("MaxResults") or PAGE)
+    for name in ("NextToken", "MaxResults"):
+        call.params.pop(name, None)
+    call.params["MaxResults"] = ALL
     hidden = {one.id for one in machines(call.world).all(call.region) if one.known_at > time.time()}
-    for reservation in answer["Reservations"]:
-        reservation.instances = [one for one in reservation.instances if one.id not in hidden]
-    return {**answer, "Reservations": [one for one in answer["Reservations"] if one.instances]}
+    found = [(row, [one for one in row.instances if one.id not in hidden]) for row in call.moto()["Reservations"]]
+    rows, count = _page(found, start, size)
+    return {"Reservations": rows, "NextToken": str(start + size) if start + size < count else ""}
+
+
+def _page(found: list[tuple[Any, list[Any]]], start: int, size: int) -> tuple[list[Any], int]:
+    """Return the reservations of a page of instances, and how many instances there are."""
+    rows, at = [], 0
+    for row, instances in found:
+        row.instances = instances[max(0, start - at) : max(0, start + size - at)]
+        at += len(instances)
+        if row.instances:
+            rows.append(row)
+    return rows, at
 
 
 def _require_filters(call: Call) -> None:
@@ -75,22 +111,20 @@ def describe_instance_status(call: Call) -> object:
 
 @operation("StartInstances")
 def start_instances(call: Call) -> object:
-    """Start what is stopped; capacity and quota are asked anew."""
+    """Start what is stopped, all of it or nothing; capacity and quota are asked anew."""
     asked = _asked(call)
     for machine in asked:
         if machine.state not in ("stopped", "running", "pending"):
             raise _wrong_state(machine, "started")
     call.end_dry_run()
+    starting = [machine for machine in asked if machine.state == "stopped"]
+    limits.require_room(call, starting)
+    capacity.require_places(call, starting)
 
     def act(machine: Machine) -> None:
-        if machine.state != "stopped":
-            return
-        itype = machine.instance.instance_type
-        limits.require_plan(call, itype)
-        limits.allowed_count(call, itype, 1, 1, spot=machine.interruptible)
-        placement.require_capacity(call, machine)
-        machine.user_data = decoded_user_data(machine.instance)
-        machines(call.world).start(machine)
+        if machine.state == "stopped":
+            machine.user_data = decoded_user_data(machine.instance)
+            machines(call.world).start(machine)
 
     return {"StartingInstances": _changes(asked, act)}
 
@@ -121,22 +155,24 @@ def stop_instances(call: Call) -> object:
 
 @operation("TerminateInstances")
 def terminate_instances(call: Call) -> object:
-    """Terminate; twice is no error."""
+    """Terminate; twice is no error. A protected one refuses the call, and only other zones' instances end with it."""
     asked = _asked(call)
-    for machine in asked:
-        if machine.instance.disable_api_termination:
-            raise Refusal(
-                "OperationNotPermitted",
-                f"The instance '{machine.id}' may not be terminated. Modify its 'disableApiTermination' instance "
-                "attribute and try again.",
-            )
+    protected = [machine for machine in asked if machine.instance.disable_api_termination]
     call.end_dry_run()
 
     def act(machine: Machine) -> None:
         if machine.state not in ("shutting-down", "terminated"):
             machines(call.world).terminate(machine)
 
-    return {"TerminatingInstances": _changes(asked, act)}
+    spared = {machine.instance.placement.zone for machine in protected}
+    changes = _changes([machine for machine in asked if machine.instance.placement.zone not in spared], act)
+    if protected:
+        raise Refusal(
+            "OperationNotPermitted",
+            f"The instance '{protected[0].id}' may not be terminated. Modify its 'disableApiTermination' instance "
+            "attribute and try again.",
+        )
+    return {"TerminatingInstances": changes}
 
 
 def _changes(asked: list[Machine], act: Callable[[Machine], None]) -> list[dict[str, Any]]:

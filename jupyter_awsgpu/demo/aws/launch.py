@@ -12,7 +12,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from jupyter_awsgpu.demo.aws import limits, placement, spot
+from jupyter_awsgpu.demo.aws import capacity, limits, placement, spot
 from jupyter_awsgpu.demo.aws.launch_checks import (
     checked_disks,
     checked_image,
@@ -62,11 +62,11 @@ def run_instances(call: Call) -> object:
     disks = checked_disks(call, image)
     market = spot.checked_market(call, itype)
     placement.require_offered(call, itype, placement.requested_zone(call, subnet))
-    placement.require_placement_group(call)
+    placement.require_placement_group(call, itype)
     call.end_dry_run()
     limits.require_plan(call, itype)
     count = limits.allowed_count(call, itype, least, most, spot=market is not None)
-    zone = placement.zone_with_capacity(call, itype, subnet)
+    zone, count = capacity.zone_for(call, itype, subnet, least, count)
     spot.require_price(call, market, itype, zone)
     reservation = _launch(call, count, zone, subnet, disks)
     if token:
@@ -108,6 +108,7 @@ def _launch(call: Call, count: int, zone: str, subnet: Any, disks: list[dict[str
     reservation = call.moto()
     for instance in reservation.instances:
         instance.placement.group_name = call.get("Placement.GroupName") or ""
+        instance.disable_api_termination = bool(call.get("DisableApiTermination", False))
         for nic in instance.nics.values():
             nic.public_ip = None  # AWS shows the address once the instance has it, not in the reply
             nic.delete_on_termination = True  # AWS's default for the interface RunInstances makes

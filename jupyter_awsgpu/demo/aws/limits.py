@@ -6,6 +6,7 @@ Source of codes and of the message: `catalogue.BUCKETS`; VcpuLimitExceeded's tex
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from jupyter_awsgpu.demo.aws import offerings, quotas
@@ -14,6 +15,9 @@ from jupyter_awsgpu.demo.aws.machines import machines
 from jupyter_awsgpu.demo.aws.wire import Refusal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jupyter_awsgpu.demo.aws.machine import Machine
     from jupyter_awsgpu.demo.aws.operations import Call
     from jupyter_awsgpu.demo.aws.world import World
 
@@ -41,6 +45,19 @@ def allowed_count(call: Call, itype: str, least: int, most: int, *, spot: bool) 
     if spot:
         raise Refusal("MaxSpotInstanceCountExceeded", "Max spot instance count exceeded")
     raise Refusal("VcpuLimitExceeded", too_many(limit))
+
+
+def require_room(call: Call, starting: Sequence[Machine]) -> None:
+    """Refuse to start instances that the quotas do not all hold at once."""
+    wanted: Counter[str] = Counter()
+    for one in starting:
+        itype = one.instance.instance_type
+        require_plan(call, itype)
+        wanted[quota_code(itype, spot=one.interruptible)] += offerings.vcpus(itype)
+    for code, vcpus in wanted.items():
+        limit = quotas.value(call.world, call.region, code)
+        if used(call.world, call.region, code) + vcpus > limit:
+            raise Refusal("VcpuLimitExceeded", too_many(limit))
 
 
 def too_many(limit: float) -> str:

@@ -16,6 +16,14 @@ PORT_TAG = "jupyter-awsgpu:ssh-port"
 USER = ("Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown")
 GUEST = ("Client.InstanceInitiatedShutdown", "Client.InstanceInitiatedShutdown: Instance initiated shutdown")
 SPOT = ("Server.SpotInstanceTermination", "Server.SpotInstanceTermination: Spot instance termination")
+NO_CAPACITY = "Server.InsufficientInstanceCapacity"
+REASONS = {
+    NO_CAPACITY: f"{NO_CAPACITY}: Insufficient capacity to satisfy instance request",
+    "Client.InternalError": "Client.InternalError: Client error on launch",
+    "Client.VolumeLimitExceeded": "Client.VolumeLimitExceeded: Volume limit exceeded",
+}
+"""Why an instance that EC2 accepted ends by itself (EC2 API reference, StateReason; the wording is unconfirmed)."""
+
 BROKEN = ("Server.InternalError", "Server.InternalError: Internal error on launch")
 
 

@@ -15,10 +15,12 @@ import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from jupyter_awsgpu.demo.aws.machine import BROKEN, GUEST, PORT_TAG, USER, Machine, root_gb, tags_of
+from jupyter_awsgpu.demo.aws.faults import BOOT
+from jupyter_awsgpu.demo.aws.machine import BROKEN, GUEST, PORT_TAG, REASONS, USER, Machine, root_gb, tags_of
 
 if TYPE_CHECKING:
     from jupyter_awsgpu.demo.aws.world import World
+    from jupyter_awsgpu.demo.hosts.spec import HostAddress
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +91,10 @@ class Machines:
         for nic in machine.instance.nics.values():
             nic.public_ip = None
         epoch, begun = machine.epoch, time.monotonic()
+        ending = self._ending(machine)
+        if ending is not None:
+            self._world.later(self._world.settings.pending_s, lambda: self._failed(machine, epoch, ending))
+            return
         spec = self._spec(machine)
 
         def boot() -> None:
@@ -97,19 +103,30 @@ class Machines:
                     if machine.epoch != epoch:
                         return
                     place = self._world.fleet.boot(spec)
+                    private = self._world.fleet.private_address(spec)
             except Exception:
                 log.exception("%s could not boot", machine.id)  # shown as AWS shows it: a failed launch
-                self._world.later(0, lambda: self._failed(machine, epoch))
+                self._world.later(0, lambda: self._failed(machine, epoch, BROKEN))
                 return
             left = self._world.settings.pending_s - (time.monotonic() - begun)
-            self._world.later(max(0.0, left), lambda: self._running(machine, epoch, place.address, place.port))
+            self._world.later(max(0.0, left), lambda: self._running(machine, epoch, place, private))
 
         threading.Thread(target=boot, name=f"boot {machine.id}", daemon=True).start()
 
+    def _ending(self, machine: Machine) -> tuple[str, str] | None:
+        """Return why EC2, having accepted it, will not let it run: a fault of the operation `Boot`."""
+        itype = machine.instance.instance_type
+        fault = self._world.faults.take(BOOT, service="ec2", region=machine.region, instance_type=itype)
+        if fault is None or not fault.code:
+            return None
+        return fault.code, fault.message or REASONS.get(fault.code, f"{fault.code}: {fault.text}")
+
     def _spec(self, machine: Machine) -> Any:
+        from jupyter_awsgpu.demo.aws.operations import store
         from jupyter_awsgpu.demo.hosts.spec import HostSpec
 
         instance, facts = machine.instance, machine.image_facts
+        subnet = instance.nics[0].subnet
         return HostSpec(
             instance_id=machine.id,
             user=facts["user"],
@@ -120,6 +137,8 @@ class Machines:
             image=facts,
             tags=tags_of(instance),
             private_address=str(instance.private_ip),
+            network=str(store(machine.region).get_vpc(subnet.vpc_id).cidr_block),
+            vpc=f"{machine.region} {subnet.vpc_id}",
             address=self._next_address(),
             disk_gb=root_gb(instance),
             image_folder=machine.image_folder,
@@ -136,19 +155,22 @@ class Machines:
         number = next(self._hosts)
         return f"127.64.{number // 250 % 250}.{number % 250 + 1}"
 
-    def _running(self, machine: Machine, epoch: int, address: str, port: int) -> None:
+    def _running(self, machine: Machine, epoch: int, place: HostAddress, private: str) -> None:
         if machine.epoch != epoch:
             return
-        machine.port = port
-        machine.instance.add_tag(PORT_TAG, str(port))
+        machine.port = place.port
+        machine.instance.add_tag(PORT_TAG, str(place.port))
         nic = machine.instance.nics[0]
+        nic.private_ip_address = private
         if nic.public_ip_auto_assign or machine.instance.associate_public_ip:
-            nic.public_ip = address
+            nic.public_ip = place.address
         machine.change("running")
 
-    def _failed(self, machine: Machine, epoch: int) -> None:
+    def _failed(self, machine: Machine, epoch: int, why: tuple[str, str]) -> None:
+        """End what cannot run: a new instance terminates, one that ran before is stopped again."""
         if machine.epoch == epoch:
-            self.terminate(machine, BROKEN)
+            ran = any(state == "running" for _, state in machine.history)
+            (self.stop if ran else self.terminate)(machine, why)
 
     # ── leaving ──
 

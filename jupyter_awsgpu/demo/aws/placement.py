@@ -1,4 +1,4 @@
-"""Where a launch lands: subnets, zones, capacity, placement groups."""
+"""Where a launch lands: subnets, zones, placement groups. How much a zone has to give is `capacity`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from jupyter_awsgpu.demo.aws.wire import Refusal
 from jupyter_awsgpu.demo.aws.world import ACCOUNT
 
 if TYPE_CHECKING:
-    from jupyter_awsgpu.demo.aws.faults import Fault
     from jupyter_awsgpu.demo.aws.operations import Call
 
 STRATEGIES = ("cluster", "spread", "partition")
@@ -53,57 +52,16 @@ def require_offered(call: Call, itype: str, zone: str | None) -> None:
         )
 
 
-def zone_with_capacity(call: Call, itype: str, subnet: Any) -> str:
-    """Return the zone asked for, or the first with capacity where none was asked.
-
-    Raises the fault of the zone asked for; without one, that of the last zone tried.
-    """
-    asked = requested_zone(call, subnet)
-    tried = [asked] if asked else [zone for zone in offerings.zones_offering(call.region, itype) if _usable(call, zone)]
-    if not tried:
+def usable_zones(call: Call, itype: str) -> list[str]:
+    """Return the zones that offer the type and have a subnet of the default VPC."""
+    found = [zone for zone in offerings.zones_offering(call.region, itype) if _usable(call, zone)]
+    if not found:
         default_subnet(call, "any")  # says what is missing: the default VPC, or its subnets
-    fault = None
-    for zone in tried:
-        fault = call.world.faults.take(
-            "RunInstances", service="ec2", region=call.region, zone=zone, instance_type=itype
-        )
-        if fault is None or fault.code is None:
-            return zone
-    raise capacity_refusal(fault, call.region, itype, asked)
-
-
-def _zone_fault(call: Call, name: str, itype: str, zone: str) -> Fault | None:
-    return call.world.faults.take(name, service="ec2", region=call.region, zone=zone, instance_type=itype)
+    return found
 
 
 def _usable(call: Call, zone: str) -> bool:
     return zone in _zones(call) and default_subnet(call, zone, required=False) is not None
-
-
-def capacity_refusal(fault: Fault | None, region: str, itype: str, asked: str | None) -> Refusal:
-    """Return the refusal a zone's fault stands for."""
-    if fault is None or fault.code is None:
-        return Refusal("InsufficientInstanceCapacity", _no_capacity(region, itype, asked), 500)
-    return Refusal(fault.code, fault.message or _no_capacity(region, itype, asked), fault.http_status)
-
-
-def require_capacity(call: Call, machine: Any) -> None:
-    """Refuse to start a stopped instance where its zone has none to give (StartInstances can fail so, too)."""
-    itype, zone = machine.instance.instance_type, machine.instance.placement.zone
-    fault = _zone_fault(call, "StartInstances", itype, zone)
-    if fault is not None and fault.code:
-        raise capacity_refusal(fault, call.region, itype, zone)
-
-
-def _no_capacity(region: str, itype: str, asked: str | None) -> str:
-    if asked is None:
-        return f"There is no Spot or On-Demand capacity available for {itype} in {region} at this time."
-    others = [zone for zone in offerings.zones_offering(region, itype) if zone != asked]
-    return (
-        f"We currently do not have sufficient {itype} capacity in the Availability Zone you requested ({asked}). Our "
-        f"system will be working on provisioning additional capacity. You can currently get {itype} capacity by not "
-        f"specifying an Availability Zone in your request or choosing {', '.join(others)}."
-    )
 
 
 def default_subnet(call: Call, zone: str, *, required: bool = True) -> Any:
@@ -137,11 +95,20 @@ def _groups(call: Call) -> dict[str, dict[str, Any]]:
     return found
 
 
-def require_placement_group(call: Call) -> None:
-    """Refuse a placement group that is not here."""
+def require_placement_group(call: Call, itype: str) -> None:
+    """Refuse a placement group that is not here, or whose strategy the type lacks (unconfirmed: the wording)."""
     name = call.get("Placement.GroupName")
-    if name and name not in _groups(call):
+    if not name:
+        return
+    if name not in _groups(call):
         raise Refusal("InvalidPlacementGroup.Unknown", f"The Placement Group '{name}' is unknown.")
+    strategy = _groups(call)[name]["Strategy"]
+    if strategy not in (offerings.facts(itype) or {}).get("PlacementGroupInfo", {}).get("SupportedStrategies", ()):
+        raise Refusal(
+            "InvalidParameterCombination",
+            f"{strategy.capitalize()} placement groups are not supported by the '{itype}' instance type. Specify a "
+            "supported instance type or change the placement group strategy, and try again.",
+        )
 
 
 @operation("CreatePlacementGroup")

@@ -67,6 +67,9 @@ class Fleet(Protocol):
     def boot(self, spec: Any) -> Any:
         """Boot the host; return its `HostAddress`."""
 
+    def private_address(self, spec: Any) -> str:
+        """Return where other hosts of its VPC reach the host."""
+
     def stop(self, instance_id: str) -> None:
         """Shut the host down and keep its disk."""
 

@@ -11,11 +11,13 @@ import os
 import shutil
 import socket
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_awsgpu.demo.hosts import isolation, volumes
 from jupyter_awsgpu.demo.hosts.host_process import HostProcess
+from jupyter_awsgpu.demo.hosts.network import Switch
 from jupyter_awsgpu.demo.hosts.proxy import Proxy
 from jupyter_awsgpu.demo.hosts.spec import HostAddress
 
@@ -37,6 +39,7 @@ class HostFleet:
         self._kind = isolation_kind
         self._hosts: dict[str, HostProcess] = {}
         self._lock = threading.RLock()
+        self._network = Switch()
         self._proxy = Proxy(tuple(os.environ.get("AWSGPU_DEMO_PROXY_ALLOW", "").split()))
 
     @property
@@ -54,10 +57,13 @@ class HostFleet:
         """
         kind = self.isolation_kind
         self.stop(spec.instance_id)
+        spec = replace(spec, private_address=self.private_address(spec))
         listener = _listen(spec.address, spec.port)
         try:
             _prepare(spec)
-            host = HostProcess(spec, kind, listener, serve_proxy=self._proxy.serve, powered_off=self._ended)
+            host = HostProcess(
+                spec, kind, listener, serve_proxy=self._proxy.serve, network=self._network, powered_off=self._ended
+            )
         except BaseException:
             listener.close()
             raise
@@ -65,6 +71,10 @@ class HostFleet:
             self._hosts[spec.instance_id] = host
         host.start()
         return HostAddress(*listener.getsockname()[:2])
+
+    def private_address(self, spec: HostSpec) -> str:
+        """Return where other hosts of its VPC reach it: the address it was given, or its loopback one for a folder."""
+        return spec.address if self.isolation_kind == "folder" else spec.private_address
 
     def wait_ready(self, instance_id: str, timeout_s: float = 30) -> bool:
         """Wait until the host's SSH answers; False if it does not in time, or the host failed."""
@@ -150,6 +160,7 @@ class HostFleet:
         for thread in stopping:
             thread.join()
         self._proxy.close()
+        self._network.close()
 
     def _ended(self, instance_id: str) -> None:
         """Hear that a guest powered itself off."""

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from jupyter_awsgpu.demo.hosts.isolation import Kind
+    from jupyter_awsgpu.demo.hosts.network import Switch
     from jupyter_awsgpu.demo.hosts.spec import HostSpec
 
 STOP_S = 4.0
@@ -30,12 +31,14 @@ class HostProcess:
         listener: socket.socket,
         *,
         serve_proxy: Callable[[socket.socket], None],
+        network: Switch,
         powered_off: Callable[[str], None],
     ) -> None:
         self.spec = spec
         self._kind = kind
         self._listener = listener
         self._serve_proxy = serve_proxy
+        self._network = network
         self._powered_off = powered_off
         self._ready = threading.Event()
         self._gone = threading.Event()
@@ -95,9 +98,11 @@ class HostProcess:
         if self._control is None or self._process is None:
             return how
         if self._kind != "folder":
-            _, descriptors, _, _ = socket.recv_fds(self._control, 1, 1)
-            for descriptor in descriptors:
+            _, descriptors, _, _ = socket.recv_fds(self._control, 1, 2)
+            for descriptor in descriptors[:1]:
                 self._serve_proxy(socket.socket(fileno=descriptor))
+            for descriptor in descriptors[1:]:
+                self._network.join(self.spec.vpc, self.spec.private_address, descriptor)
         with self._control, self._control.makefile("rb") as messages:
             for line in messages:
                 event = json.loads(line)["event"]
@@ -105,6 +110,7 @@ class HostProcess:
                     self._ready.set()
                 elif event in ("shutdown", "reboot", "stopped", "failed"):
                     how = event
+        self._network.leave(self.spec.vpc, self.spec.private_address)
         self._process.wait()
         return how
 

@@ -23,19 +23,21 @@ def main(kind: isolation.Kind, listener: int, folder: Path, console: int) -> Non
     os.umask(0o022)
     ground = isolation.enter(kind, folder, control)
     if ground.isolated:
-        _hand_out_proxy_listener(control)
+        _hand_out(control, ground.network)
     from jupyter_awsgpu.demo.hosts import machine
 
     with os.fdopen(console, "a", encoding="utf-8", errors="replace") as output:
         machine.run(ground, spec, socket.socket(fileno=listener), control, output)
 
 
-def _hand_out_proxy_listener(control: socket.socket) -> None:
-    """Open the proxy's port on the host's loopback and give it to the fleet, which serves it from outside."""
+def _hand_out(control: socket.socket, network: int | None) -> None:
+    """Give the fleet, which serves both from outside, the proxy's port on the host's loopback and its network."""
     from jupyter_awsgpu.demo.hosts.accounts import PROXY_PORT
 
     with socket.create_server(("127.0.0.1", PROXY_PORT)) as listener:
-        socket.send_fds(control, [b"P"], [listener.fileno()])
+        socket.send_fds(control, [b"P"], [listener.fileno(), *([network] if network is not None else [])])
+    if network is not None:
+        os.close(network)
 
 
 def _read_spec(control: socket.socket) -> str:

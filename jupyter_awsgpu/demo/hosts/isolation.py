@@ -12,6 +12,7 @@ import select
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
 
 ISOLATED_UID = 1000
 """The default user's id on an isolated host, as on AWS' images."""
+
+NETWORK_DEVICE = "ens5"
+"""An isolated host's interface in its VPC, named as on AWS."""
+
+LARGEST_PACKET = 65000
+"""The MTU there: the fewer packets, the less the switch has to do."""
 
 Kind = Literal["root", "user", "folder"]
 """Namespaces made by this machine's root; by an ordinary user (who has one id inside); a mere folder."""
@@ -38,6 +45,8 @@ class Ground:
 
     kind: Kind
     root: Path
+    network: int | None = None
+    """The descriptor of the device by which the host is in its VPC's network, to be given to the fleet."""
 
     @property
     def isolated(self) -> bool:
@@ -151,11 +160,23 @@ def enter(kind: Kind, folder: Path, control: socket.socket) -> Ground:
         os._exit(_outlive(first, control))
     kernel.end_with_parent(signal.SIGKILL)
     kernel.interface_up("lo")
+    network = _network_device()
     kernel.pivot_root(rootfs.assemble(folder))
     if (host := os.fork()) != 0:
         control.close()
+        if network is not None:
+            os.close(network)
         os._exit(_bury(host))
-    return Ground(kind, Path("/"))
+    return Ground(kind, Path("/"), network)
+
+
+def _network_device() -> int | None:
+    """Open the host's network device, before this machine's /dev is out of sight; None where there is none to have."""
+    from jupyter_awsgpu.demo.hosts import kernel
+
+    with suppress(OSError):
+        return kernel.open_tun(NETWORK_DEVICE, LARGEST_PACKET)
+    return None
 
 
 def _outlive(first: int, control: socket.socket) -> int:

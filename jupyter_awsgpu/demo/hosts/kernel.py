@@ -2,7 +2,7 @@
 
 Only calls live here, no decision: what is mounted where is `rootfs`, who is isolated how is
 `isolation`. Importing it is harmless anywhere; calling it works on Linux only. Constants are from
-linux/sched.h, linux/mount.h, linux/prctl.h and linux/if.h.
+linux/sched.h, linux/mount.h, linux/prctl.h, linux/if.h and linux/if_tun.h.
 """
 
 from __future__ import annotations
@@ -38,8 +38,9 @@ _PR_SET_PDEATHSIG = 1
 _PR_CAPBSET_DROP = 24
 CAP_SYS_ADMIN = 21
 
-_SIOCGIFFLAGS, _SIOCSIFFLAGS, _SIOCSIFADDR, _SIOCSIFNETMASK = 0x8913, 0x8914, 0x8916, 0x891C
+_SIOCGIFFLAGS, _SIOCSIFFLAGS, _SIOCSIFADDR, _SIOCSIFNETMASK, _SIOCSIFMTU = 0x8913, 0x8914, 0x8916, 0x891C, 0x8922
 _IFF_UP = 0x1
+_TUNSETIFF, _IFF_TUN, _IFF_NO_PI = 0x400454CA, 0x1, 0x1000
 _SYS_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41, "arm64": 41}
 
 
@@ -108,12 +109,28 @@ def interface_up(name: str) -> None:
         fcntl.ioctl(control, _SIOCSIFFLAGS, struct.pack("16sH14x", name.encode(), flags | _IFF_UP))
 
 
-def add_address(label: str, address: str) -> None:
-    """Give an interface one more IPv4 address (a /32) under a label such as `lo:1`."""
+def add_address(label: str, address: str, netmask: str = "255.255.255.255") -> None:
+    """Give an interface one more IPv4 address under a label such as `lo:1`."""
 
     def request(value: str) -> bytes:
         return struct.pack("16sHH4s8x", label.encode(), socket.AF_INET, 0, socket.inet_aton(value))
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
         fcntl.ioctl(control, _SIOCSIFADDR, request(address))
-        fcntl.ioctl(control, _SIOCSIFNETMASK, request("255.255.255.255"))
+        fcntl.ioctl(control, _SIOCSIFNETMASK, request(netmask))
+
+
+def open_tun(name: str, mtu: int) -> int:
+    """Make a TUN device in this network namespace and return its descriptor: bare IP packets, one a read or write.
+
+    Raises `OSError` where this machine has none to give.
+    """
+    device = os.open("/dev/net/tun", os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.ioctl(device, _TUNSETIFF, struct.pack("16sH22x", name.encode(), _IFF_TUN | _IFF_NO_PI))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+            fcntl.ioctl(control, _SIOCSIFMTU, struct.pack("16si12x", name.encode(), mtu))
+    except BaseException:
+        os.close(device)
+        raise
+    return device

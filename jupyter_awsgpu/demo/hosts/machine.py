@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ipaddress
 import json
 import os
 import shutil
@@ -114,8 +115,20 @@ class Machine:
         from jupyter_awsgpu.demo.hosts import kernel
 
         kernel.add_address("lo:1", METADATA_ADDRESS)
-        kernel.add_address("lo:2", self._spec.private_address)
+        self._join_network()
         await self._metadata.serve(METADATA_ADDRESS, 80)
+
+    def _join_network(self) -> None:
+        """Take the private address: in the VPC's network, or for this host alone where it has no device for it."""
+        from jupyter_awsgpu.demo.hosts import isolation, kernel
+
+        if self._ground.network is None:
+            kernel.add_address("lo:2", self._spec.private_address)
+            self._say("No /dev/net/tun here: no other instance reaches this one by its private address")
+            return
+        mask = str(ipaddress.ip_network(self._spec.network).netmask)
+        kernel.add_address(isolation.NETWORK_DEVICE, self._spec.private_address, mask)
+        kernel.interface_up(isolation.NETWORK_DEVICE)
 
     async def _listen_inside(self) -> None:
         """Open the socket through which tools on the host reach it (shutdown, reload)."""

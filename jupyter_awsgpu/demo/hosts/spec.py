@@ -30,7 +30,8 @@ class HostSpec:
     carries them, `driver` (version) and `python` (where its interpreter lies). `gpu` may stay
     `None`: the fleet knows the GPUs of the instance types (`gpu.gpus_of`). `folder` is the
     instance's own and is its disk: kept over stop and start, removed at terminate. `image_folder`
-    is a folder `HostFleet.make_image` wrote. `port` 0 asks for a free one.
+    is a folder `HostFleet.make_image` wrote. `port` 0 asks for a free one. Hosts of one `vpc` reach each
+    other by `private_address`; `network` is the VPC's block, in CIDR form.
     """
 
     instance_id: str
@@ -43,6 +44,8 @@ class HostSpec:
     image: dict[str, Any] = field(default_factory=dict)
     tags: dict[str, str] = field(default_factory=dict)
     private_address: str = "172.31.0.10"
+    network: str = "172.31.0.0/16"
+    vpc: str = ""
     address: str = "127.0.0.1"
     port: int = 0
     disk_gb: int = 8

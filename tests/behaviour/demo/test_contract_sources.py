@@ -11,6 +11,7 @@ from tests.behaviour.demo.aws_contract import UNCONFIRMED
 
 MODULES = (
     "test_launch_contract",
+    "test_several_contract",
     "test_lifecycle_contract",
     "test_images_contract",
     "test_resources_contract",

@@ -46,6 +46,10 @@ class RealFleet:
         threading.Thread(target=self._watch, args=(spec.instance_id, host), daemon=True).start()
         return HostAddress(host.address, SSH_PORT)
 
+    def private_address(self, spec: HostSpec) -> str:
+        """Return the address it was given: these hosts do not reach each other."""
+        return spec.private_address
+
     def stop(self, instance_id: str) -> None:
         """Shut the host down as EC2 does: by its power button, and by its power supply if it does not obey."""
         host = self._hosts.get(instance_id)
