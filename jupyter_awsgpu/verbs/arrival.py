@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+import threading
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,9 +19,11 @@ from jupyter_awsgpu.verbs.rates import tell_rate
 from jupyter_awsgpu.verbs.selection import endpoint, with_tunnel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from jupyter_awsgpu.host import Host
-    from jupyter_awsgpu.model import Endpoint, GuestReport, GuestStep, Instance, JupyterServer
-    from jupyter_awsgpu.records import Operation, Step
+    from jupyter_awsgpu.model import Endpoint, GuestReport, GuestStep, Instance, JupyterServer, Tunnel
+    from jupyter_awsgpu.records import Operation
     from jupyter_awsgpu.verbs.workbench import Workbench
 
 SSH_WITHIN_S = 300.0
@@ -31,6 +34,12 @@ FIRST_TRY_S = 8.0
 
 REBOOTS = 3
 """How often provisioning may restart the instance: once for nouveau, once for the driver, one to spare."""
+
+JUPYTER_STEP = "jupyter"
+"""The guest's name of the step that starts Jupyter (`guest/jupyter.py`)."""
+
+USUAL_PORT = 8888
+"""The port Jupyter is told to take there; where it is taken, Jupyter takes the next."""
 
 ANSWER_WITHIN_S = 60.0
 """How long Jupyter may take to answer through the tunnel once its server runs."""
@@ -63,7 +72,8 @@ def arrive(bench: Workbench, instance: Instance, operation: Operation, way: Way,
                 guest.provision_when_there(host, dict(way.brings))
                 ssh.exchange_host_key(host, bench.records.pins, instance.launch_id)
                 step.say("The instance has its own host key, pinned here")
-        host = _provisioned(bench, instance, operation, way, host)
+        with tunnel_ahead(bench, instance, way) as ahead:
+            host = _provisioned(bench, instance, operation, way, host, ahead)
         with parallel(2) as pool:  # the link waits for the server's port alone
             rated = pool.submit(tell_rate, bench, instance, host, operation)
             listed = pool.submit(environments, host)
@@ -94,12 +104,24 @@ def _explained(bench: Workbench, instance: Instance, way: Way, exc: JupyterDown)
     return JupyterDown(name=instance.name, log="; ".join(said))
 
 
-def _provisioned(bench: Workbench, instance: Instance, operation: Operation, way: Way, host: Host) -> Host:
-    """Follow the guest to `ready`, over the reboots a driver may want; return the connection that then stands."""
+def _provisioned(  # noqa: PLR0917 - a step of `arrive`, with all it has
+    bench: Workbench, instance: Instance, operation: Operation, way: Way, host: Host, ahead: Callable[[], None]
+) -> Host:
+    """Follow the guest to `ready`, over the reboots a driver may want; return the connection that then stands.
+
+    `ahead` is called once Jupyter, the last of the steps, is being started.
+    """
     with operation.step("provision", "The instance sets itself up") as step:
+
+        def tell(one: GuestStep) -> None:
+            if one.phase == "running":
+                step.say(one.text)
+                if one.key == JUPYTER_STEP:
+                    ahead()
+
         for _ in range(REBOOTS + 1):
             with suppress(SshUnreachable):  # it restarts, and takes the connection with it
-                report = guest.follow_progress(host, lambda one: _tell(step, one), dict(way.brings))
+                report = guest.follow_progress(host, tell, dict(way.brings))
                 if report.phase == "ready":
                     step.say(_set_up(report))
                     return host
@@ -151,22 +173,50 @@ def _set_up(report: GuestReport) -> str:
     return ". ".join(["The instance is set up", *noted])
 
 
-def _tell(step: Step, one: GuestStep) -> None:
-    if one.phase == "running":
-        step.say(one.text)
+@contextmanager
+def tunnel_ahead(bench: Workbench, instance: Instance, way: Way) -> Iterator[Callable[[], None]]:
+    """Yield what begins to open the tunnel, in a thread, while Jupyter starts: both take a second or two.
+
+    It leads to the port that Jupyter was told to take; where Jupyter took another one, the tunnel is opened
+    anew. One that was not there before is closed again where the instance does not come to be ready.
+    """
+    begun: list[threading.Thread] = []
+
+    def open_it() -> None:
+        import httpx  # noqa: F401 - the question that follows needs it
+
+        with suppress(AwsGpuError):  # what is wrong with it is said where it is opened in earnest
+            _tunnel(bench, instance, way, USUAL_PORT)
+
+    def begin() -> None:
+        if not begun and bench.tunnels.find(instance.instance_id) is None:
+            begun.append(threading.Thread(target=open_it, name="awsgpu-tunnel-ahead", daemon=True))
+            begun[0].start()
+
+    try:
+        yield begin
+    except Exception:
+        for one in begun:
+            one.join()
+            bench.tunnels.close(instance.instance_id)
+        raise
+
+
+def _tunnel(bench: Workbench, instance: Instance, way: Way, port: int) -> Tunnel:
+    return bench.tunnels.open(
+        instance,
+        remote_port=port,
+        local_port=way.local_port,
+        bind=way.bind,
+        forwards=way.forwards,
+        endpoint=_target(bench, instance, way),
+        extra=tunnel_extra(bench, way),
+    )
 
 
 def _open_way(bench: Workbench, instance: Instance, server: JupyterServer, operation: Operation, way: Way) -> Instance:
     with operation.step("tunnel", f"Opening the tunnel to port {server.port}") as step:
-        tunnel = bench.tunnels.open(
-            instance,
-            remote_port=server.port,
-            local_port=way.local_port,
-            bind=way.bind,
-            forwards=way.forwards,
-            endpoint=_target(bench, instance, way),
-            extra=tunnel_extra(bench, way),
-        )
+        tunnel = _tunnel(bench, instance, way, server.port)
         taken = "" if tunnel.local_port == way.local_port else f" ({way.local_port} is taken)"
         taken += "".join(f"; {remote} → {local}" for local, remote in tunnel.forwards[1:])
         step.say(f"{server.port} on the instance is {tunnel.local_port} here{taken}")
