@@ -425,10 +425,6 @@ class Cloud:
         """Attach a volume."""
         storage.attach_volume(self.place, volume_id, instance_id, device)
 
-    def detach_volume(self, volume_id: str, instance_id: str | None = None) -> None:
-        """Detach a volume, from a certain instance only if one is named."""
-        storage.detach_volume(self.place, volume_id, instance_id)
-
     def grow_volume(self, volume_id: str, gb: int) -> None:
         """Make a volume larger."""
         storage.grow_volume(self.place, volume_id, gb)

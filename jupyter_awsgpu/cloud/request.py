@@ -17,6 +17,7 @@ Request = dict[str, Any]
 Market = Literal["on-demand", "spot"]
 
 TAGGED = ("instance", "volume", "network-interface")
+SPOT_REQUEST = "spot-instances-request"
 
 
 def launch_request(
@@ -58,6 +59,7 @@ def launch_request(
     market: Market = "on-demand" if wishes.spot == "no" else "spot"
     if market == "spot":
         request["InstanceMarketOptions"] = _spot(wishes.max_price)
+        _tag_spot_request(request)  # DryRun is asked with this very request, and a policy may want the tags
     return in_zone(request, zone, market=market, client_token=client_token) if zone else request
 
 
@@ -73,7 +75,9 @@ def in_zone(
     if zone is not None and "NetworkInterfaces" not in asked:  # a subnet is in one zone already
         asked["Placement"] = {**asked.get("Placement", {}), "AvailabilityZone": zone}
     options = asked.pop("InstanceMarketOptions", None)
-    if market == "spot":
+    if market == "on-demand":
+        asked["TagSpecifications"] = [one for one in asked["TagSpecifications"] if one["ResourceType"] != SPOT_REQUEST]
+    else:
         asked["InstanceMarketOptions"] = options or _spot(None)
         asked["InstanceInitiatedShutdownBehavior"] = "terminate"  # a one-time spot instance cannot be stopped
         _tag_spot_request(asked)
@@ -116,9 +120,9 @@ def _spot(max_price: float | None) -> dict[str, Any]:
 
 def _tag_spot_request(request: Request) -> None:
     kinds = [one["ResourceType"] for one in request["TagSpecifications"]]
-    if "spot-instances-request" not in kinds:
+    if SPOT_REQUEST not in kinds:
         has = copy.deepcopy(request["TagSpecifications"][0]["Tags"])
-        request["TagSpecifications"].append({"ResourceType": "spot-instances-request", "Tags": has})
+        request["TagSpecifications"].append({"ResourceType": SPOT_REQUEST, "Tags": has})
 
 
 def _set_tag(request: Request, key: str, value: str) -> None:

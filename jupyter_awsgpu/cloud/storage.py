@@ -210,17 +210,6 @@ def attach_volume(place: Place, volume_id: str, instance_id: str, device: str) -
     _released(place, "attach_volume", held, "", VolumeId=volume_id, InstanceId=instance_id, Device=device)
 
 
-def detach_volume(place: Place, volume_id: str, instance_id: str | None = None) -> None:
-    """Detach a volume, from a certain instance only if one is named; one attached nowhere is already detached."""
-    more = {"InstanceId": instance_id} if instance_id else {}
-    try:
-        with refusals(region=place.region):
-            place.ec2.detach_volume(VolumeId=volume_id, **more)
-    except AwsGpuError as exc:
-        if exc.facts.get("aws_code") != "IncorrectState":
-            raise
-
-
 def volume_state(place: Place, volume_id: str) -> Volume:
     """Return a volume as EC2 has it at this moment."""
     with refusals(region=place.region):

@@ -1,7 +1,7 @@
 """The control plane under `/_awsgpu/`: what the simulated AWS is doing, and its taps.
 
-GET status, address, calls, settings, faults, ledger; POST settings, faults, reset, busy, quota, capacity,
-interrupt, cut, shutdown, down; DELETE faults, calls. It answers JSON, and only to this machine's own programs:
+GET status, address, calls, settings, faults, ledger, policy; POST settings, faults, reset, busy, quota, capacity,
+interrupt, cut, shutdown, policy, down; DELETE faults, calls. It answers JSON, and only to this machine's own programs:
 any Origin or foreign Host header is refused, so that no web page can reach it.
 """
 
@@ -16,6 +16,7 @@ from urllib.parse import parse_qs
 
 from jupyter_awsgpu.demo.aws import capacity, ledger, quotas
 from jupyter_awsgpu.demo.aws.machines import machines
+from jupyter_awsgpu.demo.aws.permissions import permissions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -70,6 +71,8 @@ class Control:
             "POST faults": self._faults,
             "DELETE faults": self._close_faults,
             "GET ledger": self._ledger,
+            "GET policy": lambda _: permissions(self._world).report(),
+            "POST policy": self._policy,
             "POST quota": self._quota,
             "POST capacity": self._capacity,
             "POST busy": self._busy,
@@ -145,6 +148,12 @@ class Control:
         room = asked.get("room")
         with self._world.lock:
             capacity.set_room(self._world, str(asked.get("instance_type")), room, asked.get("zone"))
+        return {"ok": True}
+
+    def _policy(self, asked: dict[str, Any]) -> Any:
+        """`{"document": …}` puts an IAM policy in force for every call; null ends that."""
+        with self._world.lock:
+            permissions(self._world).set(asked["document"])
         return {"ok": True}
 
     def _busy(self, asked: dict[str, Any]) -> Any:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu.demo.aws import account, pricing, quotas, wire
 from jupyter_awsgpu.demo.aws.faults import DROP, DROP_ANSWER, Fault
+from jupyter_awsgpu.demo.aws.permissions import permissions
 from jupyter_awsgpu.demo.aws.regions import ENABLED
 from jupyter_awsgpu.demo.aws.wire import Refusal, Request
 from jupyter_awsgpu.demo.aws.world import ACCOUNT
@@ -124,6 +125,7 @@ class Gate:
         if request.region not in ENABLED:
             raise WRONG_KEY[request.protocol]  # AWS says the same of a region that is not enabled
         with self._world.lock:
+            permissions(self._world).require(request)
             answer = self._pass_on(request, environ, begin)
         if fault is not None and fault.code == DROP_ANSWER:
             _cut(environ)

@@ -9,7 +9,7 @@ import io
 import json
 import re
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
@@ -42,6 +42,8 @@ class Request:
     protocol: str
     form: dict[str, str]
     body: bytes
+    path: str = "/"
+    query: dict[str, str] = field(default_factory=dict)
 
     @property
     def dry_run(self) -> bool:
@@ -72,7 +74,9 @@ def read(environ: dict[str, Any]) -> Request:
         protocol, operation = ("ec2" if service == "ec2" else "query"), form.get("Action", "")
     else:
         protocol, operation = "rest-json", _rest_operation(service, environ)
-    return Request(service, region, operation, key_id, protocol, form, body)
+    query = {name: values[-1] for name, values in parse_qs(str(environ.get("QUERY_STRING", ""))).items()}
+    path = str(environ.get("PATH_INFO", "/"))
+    return Request(service, region, operation, key_id, protocol, form, body, path, query)
 
 
 def _credential_scope(authorization: str) -> tuple[str, str, str]:

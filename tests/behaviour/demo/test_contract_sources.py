@@ -16,6 +16,7 @@ MODULES = (
     "test_images_contract",
     "test_resources_contract",
     "test_money_contract",
+    "test_permissions_contract",
 )
 
 

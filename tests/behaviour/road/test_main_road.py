@@ -7,6 +7,8 @@ import socket
 import psutil
 import pytest
 
+from jupyter_awsgpu.demo import client
+from jupyter_awsgpu.verbs.policy import iam_policy
 from tests.behaviour.road.remote_jupyter import computed, status_of
 from tests.behaviour.road.terminal import run
 
@@ -14,6 +16,14 @@ FIELDS = {
     "name", "instance_id", "instance_type", "state", "region", "zone", "price_per_hour", "local_port", "remote_port",
     "local_url", "token", "launch_id", "demo",
 }  # fmt: skip
+
+
+@pytest.fixture(scope="module", autouse=True)
+def least_privilege(demo):
+    """Whoever goes this road may do what `doctor --iam-policy` prints, and nothing else."""
+    client.ask(demo, "policy", {"document": iam_policy()})
+    yield
+    client.ask(demo, "policy", {"document": None})
 
 
 def test_launch_says_all_that_a_program_needs(box):
@@ -113,6 +123,13 @@ def test_terminate_leaves_nothing(awsgpu):
     assert not _listens(box["local_port"])
     _gone, alive = psutil.wait_procs(tunnels, timeout=10)
     assert not alive
+
+
+def test_all_of_it_was_done_with_the_printed_policy(demo):
+    """No call of the whole road was denied."""
+    found = client.ask(demo, "policy")
+    assert found["in_force"]
+    assert found["denied"] == []
 
 
 def _serves(process: psutil.Process, instance_id: str) -> bool:

@@ -24,6 +24,8 @@ READY = {"phase": "ready", "steps": [], "version": "1.2.3", "python": "3.12", "i
 class HostThatAnswers:
     """Stands for `host.Host`: an instance that is set up."""
 
+    host_key = OWN_KEY
+
     def __init__(self, name: str) -> None:
         self.name = name
 

@@ -11,8 +11,8 @@ from jupyter_awsgpu import cloud
 from jupyter_awsgpu.verbs.policy import iam_policy
 
 SERVICES = {"service-quotas": "servicequotas"}
-OPTIONAL = {"ce:GetCostAndUsage"}
-"""Asked only by `cost --bill`, which says what it costs and what it needs."""
+OPTIONAL = {"ce:GetCostAndUsage", "sts:GetCallerIdentity"}
+"""Asked only by `cost --bill`, which says what it costs and what it needs; and what everybody may ask (STS API)."""
 
 
 def action(service: str, method: str) -> str:
