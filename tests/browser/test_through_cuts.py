@@ -5,10 +5,9 @@ import os
 import shutil
 import signal
 import time
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
-import psutil
 import pytest
 from playwright.sync_api import expect
 
@@ -40,7 +39,7 @@ def sessions_killed(bench):
 @contextmanager
 def peer_killed(bench):
     """Everything of sshd is killed, and comes back."""
-    _end(bench.sshd, signal.SIGKILL)
+    bench.sshd.kill()
     yield
     bench.sshd.start()
 
@@ -48,7 +47,7 @@ def peer_killed(bench):
 @contextmanager
 def sshd_restarted(bench):
     """Sshd is told to end, says goodbye, and has started anew before the page knows."""
-    _end(bench.sshd, signal.SIGTERM)
+    bench.sshd.end(signal.SIGTERM)
     bench.sshd.start()
     yield
 
@@ -57,7 +56,7 @@ def sshd_restarted(bench):
 def peer_refuses(bench):
     """Nobody listens for a while: the tunnel dials in vain and asks AWS, which knows no better."""
     asked = bench.times_located()
-    _end(bench.sshd, signal.SIGKILL)
+    bench.sshd.kill()
     _until(lambda: bench.times_located() > asked, "AWS was asked")
     yield
     bench.sshd.start()
@@ -105,19 +104,6 @@ def address_changed(bench):
     """The instance answers elsewhere, as after a stop and a start."""
     bench.move_sshd("127.0.0.3")
     yield
-
-
-def _end(sshd, number):
-    """End the server with its sessions; it stands still first, or the tunnel is back before it has ended."""
-    server = sshd.processes()[-1]
-    server.suspend()
-    family = [*server.children(recursive=True), server]
-    for process in family:
-        with suppress(psutil.NoSuchProcess):
-            process.send_signal(number)
-            process.resume()
-    psutil.wait_procs(family, timeout=10)
-    sshd.kill()  # forgets the server
 
 
 CUTS = (
@@ -191,9 +177,13 @@ class Notebook:
             self.kernel = found[0]["kernel"]["id"]
         return [one for one in self.sockets if f"/api/kernels/{self.kernel}/channels" in one.url][-1]
 
-    def wait_until_closed(self, socket):
+    def wait_until_closed(self, socket, cut, log):
         """Wait until the page has noticed that its connection broke."""
-        _until(socket.is_closed, "the page noticed", self.page.wait_for_timeout)
+        try:
+            _until(socket.is_closed, f"the page noticed: {cut}", self.page.wait_for_timeout)
+        except AssertionError as exc:
+            exc.add_note(log())
+            raise
 
 
 def _until(condition, what, sleep_ms=lambda ms: time.sleep(ms / 1000)):
@@ -246,7 +236,7 @@ def test_a_notebook_works_through_ten_cuts(bench, notebook):
         socket = notebook.kernel_socket()
         with cut(bench):
             if cut not in UNNOTICED:
-                notebook.wait_until_closed(socket)
+                notebook.wait_until_closed(socket, cut.__name__, bench.log)
             notebook.run()
         assert notebook.answer() == kernel, cut.__name__
     assert notebook.turn == len(CUTS) + 1

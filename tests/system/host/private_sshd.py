@@ -102,11 +102,35 @@ class PrivateSshd:
 
     def kill(self) -> None:
         """End the server and its sessions without a goodbye."""
-        for process in self.processes():
+        self.end(signal.SIGKILL)
+
+    def end(self, number: int) -> None:
+        """End the server and its sessions by a signal; whoever does not obey within 10 s is killed.
+
+        The server stands still first: who lost a session dials at once, and a session that the dying
+        server still forks would outlive it.
+        """
+        self._stand_still()
+        family = self.processes()
+        for process in family:
+            _signal(process, number)
+            _signal(process, signal.SIGCONT)
+        for process in psutil.wait_procs(family, timeout=10)[1]:
             _signal(process, signal.SIGKILL)
         if self._process is not None:
             self._process.wait()
             self._process = None
+
+    def _stand_still(self) -> None:
+        """Stop the server, and wait until it has stopped: until then it may fork once more."""
+        if server := self.processes()[-1:]:
+            _signal(server[0], signal.SIGSTOP)
+            deadline = time.monotonic() + 10
+            with contextlib.suppress(psutil.NoSuchProcess):
+                while server[0].status() not in (psutil.STATUS_STOPPED, psutil.STATUS_ZOMBIE):
+                    if time.monotonic() > deadline:
+                        raise TimeoutError("sshd does not stand still")
+                    time.sleep(0.001)
 
     def kill_sessions(self) -> None:
         """End the sessions; the server goes on."""
