@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
+from tests import ports
+
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
 
@@ -91,8 +93,10 @@ def home(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) 
     """Give the whole run a home folder of its own: no keys, settings or credentials of a person are in reach."""
     folder = tmp_path_factory.mktemp("home")
     before = _mounts_and_namespaces()
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, ports.claim() as claimed:
         _move_in(patch, folder, keep_aws=pytestconfig.getoption("--aws"))
+        patch.setenv(ports.VARIABLE, str(ports.first_of(claimed)))
+        patch.setenv("AWSGPU_LOCAL_PORT", str(ports.first_of(claimed)))
         yield folder
         left = _processes_left(folder)
     left += sorted(thing for thing in _mounts_and_namespaces() - before if MUST_RUN or str(folder.parent) in thing)

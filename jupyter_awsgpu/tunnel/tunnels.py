@@ -177,6 +177,7 @@ class Tunnels:
             if not processes.wait_until_gone(ours, END_WITHIN_S):
                 for one in ours:  # the guard first, or it would start the other again
                     processes.end(*one)
+                processes.wait_until_gone(ours, END_WITHIN_S)  # until then the port is theirs
         record.remove()
 
     def _lock(self, instance: Instance) -> AbstractContextManager[None]:

@@ -30,10 +30,11 @@ from jupyter_awsgpu.records import Pins
 from jupyter_awsgpu.tunnel import Tunnels
 
 TESTS = Path(__file__).parents[1]
-sys.path[:0] = [str(TESTS / "system" / "host"), str(TESTS / "system" / "tunnel")]
+sys.path[:0] = [str(TESTS.parent)]  # it is a script, too
 
-from private_sshd import PrivateSshd, free_port  # noqa: E402 - they live with the system tests
-from small_web import get, get_over  # noqa: E402
+from tests.ports import free_port  # noqa: E402
+from tests.system.host.private_sshd import PrivateSshd  # noqa: E402
+from tests.system.tunnel.small_web import get, get_over  # noqa: E402
 
 MIB = 1 << 20
 LAUNCH = "l-00000000000000bb"

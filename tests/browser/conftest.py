@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import pytest
 from playwright import sync_api
 
 from tests.browser.terminal import awsgpu
+from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILT = ROOT / "jupyter_awsgpu" / "labextension"
@@ -40,9 +40,7 @@ class Lab:
     def __init__(self, home, opened):
         self.home = home
         self.opened = opened
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.process = None
 

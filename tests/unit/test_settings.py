@@ -14,6 +14,7 @@ def test_the_nearest_word_wins(monkeypatch):
     config = Config({"AWSGPU": {"region": "from-file", "profile": "from-file", "local_port": 1000}})
     monkeypatch.setenv("AWSGPU_REGION", "from-environment")
     monkeypatch.setenv("AWSGPU_PROFILE", "from-environment")
+    monkeypatch.delenv("AWSGPU_LOCAL_PORT", raising=False)  # every run of the tests has its own
     settings = configuration.load({"region": "from-option", "profile": None}, config)
     assert (settings.region, settings.profile, settings.local_port) == ("from-option", "from-environment", 1000)
     assert settings.origin("region") == "--region"

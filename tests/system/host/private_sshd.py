@@ -5,23 +5,21 @@ from __future__ import annotations
 import contextlib
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
 
 import psutil
 
+from tests.ports import free_port
+
 LAUNCH = "l-00000000000000aa"
 """The launch id under which its host key is pinned."""
 
 SSHD = shutil.which("sshd") or "/usr/sbin/sshd"
 
-
-def free_port(address: str = "127.0.0.1") -> int:
-    with socket.socket() as sock:
-        sock.bind((address, 0))
-        return sock.getsockname()[1]
+LISTENS = "Server listening on"
+"""What sshd writes into its log once it can be reached."""
 
 
 class PrivateSshd:
@@ -58,9 +56,16 @@ class PrivateSshd:
                 self.new_host_key(kind)
         config = self.folder / "sshd_config"
         config.write_text("\n".join(f"{key} {value}" for key, value in self._config()) + "\n")
-        argv = [*self.prefix, SSHD, "-D", "-E", str(self.folder / "log"), "-f", str(config)]
+        log = self.folder / "log"
+        log.touch()
+        before = self.log().count(LISTENS)
+        argv = [*self.prefix, SSHD, "-D", "-E", str(log), "-f", str(config)]
         self._process = subprocess.Popen(argv, stdin=subprocess.DEVNULL)
-        self._wait_until_listening()
+        deadline = time.monotonic() + 60
+        while self.log().count(LISTENS) == before:
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(self.log())
+            time.sleep(0.01)
         return self
 
     def _config(self) -> list[tuple[str, str]]:
@@ -78,20 +83,6 @@ class PrivateSshd:
             *(("HostKey", str(self.folder / f"host_{kind}")) for kind in self.served),
             *self.options.items(),
         ]
-
-    def _wait_until_listening(self) -> None:
-        if self.prefix:
-            time.sleep(0.3)  # in another network namespace: the log is all there is
-            return
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            try:
-                socket.create_connection((self.address, self.port), 1).close()
-            except OSError:
-                time.sleep(0.02)
-            else:
-                return
-        raise RuntimeError((self.folder / "log").read_text())
 
     def processes(self) -> list[psutil.Process]:
         """Return the sessions and, last, the server."""

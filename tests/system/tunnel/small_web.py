@@ -94,7 +94,7 @@ def get_over(sock: socket.socket, path: str = "/") -> bytes:
     return b"".join(pieces)
 
 
-def get_until_it_answers(port: int, within_s: float = 45.0) -> float:
+def get_until_it_answers(port: int, within_s: float = 80.0) -> float:
     """Ask again and again; return after how many seconds an answer came."""
     began = time.monotonic()
     while time.monotonic() - began < within_s:

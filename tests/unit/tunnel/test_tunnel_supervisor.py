@@ -125,18 +125,18 @@ class World:
     def said(self):
         return json.loads(self.record.read_text())
 
-    def until(self, holds, within_s=10):
+    def until(self, holds, within_s=60):
         deadline = time.monotonic() + within_s
         while not holds():
             assert time.monotonic() < deadline, (self.said(), self.dialled, self.asked)
             time.sleep(0.02)
 
-    def until_phase(self, phase, within_s=15):
+    def until_phase(self, phase, within_s=60):
         self.until(lambda: self.said()["phase"] == phase, within_s)
         return self.said()
 
     def ends(self):
-        self._thread.join(5)
+        self._thread.join(60)
         return not self._thread.is_alive()
 
     def close(self):
