@@ -1,13 +1,13 @@
 """A host with real systemd as its first process, real cloud-init and real sshd, in namespaces of its own.
 
-Root file system: an overlay on `rootfs.base()`. Network: one veth pair, no route out. Power: `shutdown
--h` inside ends it and `shutdown -r` starts it again, as EC2 does; `cut_power` kills it.
+Root file system: an overlay on `rootfs.base()`, with `layers` of a test's own between. Network: one veth pair to
+this machine, and a place on a `Lan` where one is given; no route out. Power: `shutdown -h` inside ends it and
+`shutdown -r` starts it again, as EC2 does; `cut_power` kills it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import shutil
 import signal
@@ -20,11 +20,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.system import rootfs
+from tests.system.wire import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-_numbers = itertools.count(os.getpid() % 200 * 60)
+    from tests.system.lan import Lan
 
 INIT = """
 set -e
@@ -54,26 +55,40 @@ exec env -i container=awsgpu-test PATH=/usr/sbin:/usr/bin:/sbin:/bin chroot . /s
 
 @dataclass
 class RealHost:
-    """One host. `folder` holds its disk; `instance_id` is what cloud-init sees."""
+    """One host. `folder` holds its disk; `instance_id` is what cloud-init sees.
+
+    On a `lan` the other hosts there reach it at `private_address`. `layers` lie over the root, below its disk.
+    """
 
     folder: Path
     user_data: bytes
     authorized_keys: tuple[str, ...] = ()
     instance_id: str = "i-0123456789abcdef0"
     prepare: Callable[[RealHost], None] | None = None
+    lan: Lan | None = None
+    private_address: str = ""
+    layers: tuple[Path, ...] = ()
     boots: int = 0
     ended: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        taken = subprocess.run(["ip", "-o", "addr"], capture_output=True, text=True, check=False).stdout
-        number, net = next((number, net) for number in _numbers if f" {(net := _network(number))}.1/" not in taken)
-        self.name = f"ag{os.getpid() % 10000}x{number % 1000}"
-        self.gateway, self.address = f"{net}.1", f"{net}.2"
+        self._wire = Wire()
+        self.name = self._wire.name
         self._process: subprocess.Popen[bytes] | None = None
         self._cgroup = Path("/sys/fs/cgroup/unified" if Path("/sys/fs/cgroup/unified").is_dir() else "/sys/fs/cgroup")
         self._stopping = False
         self._down = threading.Event()
         self._watcher: threading.Thread | None = None
+
+    @property
+    def address(self) -> str:
+        """Where this machine reaches it: its public address."""
+        return self._wire.address
+
+    @property
+    def gateway(self) -> str:
+        """This machine's end of the wire."""
+        return self._wire.gateway
 
     # ── power ──
 
@@ -107,13 +122,17 @@ class RealHost:
         (seed / "network-config").write_text("version: 2\nethernets: {}\n")
 
     def _connect(self) -> None:
-        _ip("netns", "add", self.name)
-        _ip("link", "add", self.name, "type", "veth", "peer", "name", "eth0", "netns", self.name)
-        _ip("addr", "add", f"{self.gateway}/30", "dev", self.name)
-        _ip("link", "set", self.name, "up")
-        _ip("-n", self.name, "addr", "add", f"{self.address}/30", "dev", "eth0")
-        _ip("-n", self.name, "link", "set", "eth0", "up")
-        _ip("-n", self.name, "link", "set", "lo", "up")
+        self._wire.lay()
+        if self.lan is not None:
+            self.lan.join(self, self.private_address)
+            self.lan.point(self)
+
+    def move(self, private_address: str | None = None) -> None:
+        """Give a host that is off another address, as EC2 does at a start; and another private one, if named."""
+        self._wire.move()
+        if self.lan is not None and private_address is not None:
+            self.private_address = private_address
+            self.lan.move(self, private_address)
 
     def _live(self) -> None:
         """Run the machine until it is off; a reboot starts it again."""
@@ -131,7 +150,7 @@ class RealHost:
         group.mkdir(exist_ok=True)
         env = {
             "PATH": os.environ["PATH"],
-            "LOWER": str(rootfs.base()),
+            "LOWER": ":".join(map(str, (*self.layers, rootfs.base()))),
             "UPPER": str(self.folder / "upper"),
             "WORK": str(self.folder / "work"),
             "ROOT": str(self.folder / "root"),
@@ -177,8 +196,7 @@ class RealHost:
         self.cut_power()
         if self._watcher:
             self._watcher.join(20)
-        _ip("netns", "del", self.name, check=False)
-        _ip("link", "del", self.name, check=False)
+        self._wire.take_away()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     # ── looking ──
@@ -229,20 +247,9 @@ class RealHost:
             time.sleep(0.1)
 
 
-def _network(number: int) -> str:
-    """Return the first three numbers of a network that another run's hosts are unlikely to have."""
-    return f"10.{200 + number // 64 % 50}.{number % 64 * 4}"
-
-
 def _remove_groups(group: Path) -> None:
     for folder in sorted((path for path in group.rglob("*") if path.is_dir()), reverse=True):
         with contextlib.suppress(OSError):
             folder.rmdir()
     with contextlib.suppress(OSError):
         group.rmdir()
-
-
-def _ip(*words: str, check: bool = True) -> None:
-    done = subprocess.run(["ip", *words], capture_output=True, check=False)
-    if check and done.returncode:
-        raise rootfs.Unavailable(f"ip {' '.join(words)}: {done.stderr.decode().strip()}")

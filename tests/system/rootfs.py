@@ -131,6 +131,13 @@ def _chroot(root: Path, script: str, log: object, bind: tuple[Path, str] | None 
     _do(["unshare", "-m", "-p", "-f", "--propagation", "private", "sh", "-c", command, "sh", script], log)
 
 
+def ip(*words: str, check: bool = True) -> None:
+    """Run iproute2's `ip`. Raises `Unavailable` where it refuses."""
+    done = subprocess.run(["ip", *words], capture_output=True, check=False)
+    if check and done.returncode:
+        raise Unavailable(f"ip {' '.join(words)}: {done.stderr.decode().strip()}")
+
+
 def _do(argv: list[str], log: object) -> None:
     done = subprocess.run(argv, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, check=False)
     if done.returncode:
