@@ -57,6 +57,9 @@ def cloud_id() -> str:
 
 def discard(early: bool) -> None:
     """Throw the old identity away."""
+    from . import cluster
+
+    cluster.forget()
     known = paths.read_json(paths.state("authorized.json"), [])
     keys = glob.glob(os.path.join(paths.at("/etc/ssh"), "ssh_host_*_key*"))
     born = _boot_time()

@@ -22,6 +22,8 @@ GRACE_S = 300.0
 
 NOTICE_S = 300.0
 
+SILENT_TICKS = 3
+
 
 class Sample(NamedTuple):
     """What was seen since the sample before: `at` on the monotonic clock, the rest as rates."""
@@ -34,6 +36,26 @@ class Sample(NamedTuple):
     read_per_s: float
     written_per_s: float
     paused: bool = False
+    others: "str | None" = None
+    """Why the rest of the cluster is busy, on its head."""
+
+
+class Node(NamedTuple):
+    """What a worker last told its head, `age_s` seconds ago; it speaks `every` so many. `heard` that all stop."""
+
+    number: int
+    busy_because: "str | None"
+    age_s: float
+    every: float
+    heard: bool = False
+
+
+class Word(NamedTuple):
+    """What the head says to a worker: why the cluster is busy, when it stops for idleness, and whether that is now."""
+
+    busy_because: "str | None"
+    idle_stop_in_s: "float | None"
+    stop: bool
 
 
 class Limits(NamedTuple):
@@ -72,7 +94,42 @@ def busy(sample: Sample) -> "str | None":
         return "%s is working (%.1f cores)" % (sample.worker or "a process", sample.cores)
     if sample.written_per_s >= WRITTEN_PER_S or sample.read_per_s >= READ_PER_S:
         return "files are moving (%d kB/s)" % (max(sample.written_per_s, sample.read_per_s) / 1000)
+    return sample.others
+
+
+def others(tasks: int, workers: list) -> "str | None":
+    """Return why a cluster is busy beside its head: the engine has tasks, or a worker that still speaks is busy."""
+    if tasks:
+        return "a task is computing on the cluster" if tasks == 1 else "%d tasks are computing on the cluster" % tasks
+    for one in sorted(workers):
+        if one.busy_because and speaks(one):
+            return "node %d: %s" % (one.number, one.busy_because)
     return None
+
+
+def speaks(node: Node) -> bool:
+    """Whether a worker has spoken lately: one that is silent for three ticks is gone, and keeps nobody waiting."""
+    return node.age_s <= SILENT_TICKS * node.every
+
+
+def said(sample: Sample, kept_for: float) -> "str | None":
+    """Return what a worker tells its head: why it is busy, or that somebody wants it to stay."""
+    return busy(sample) or ("somebody keeps it running" if kept_for > 0 else None)
+
+
+def follow(verdict: Verdict, word: Word, at: float, limits: Limits) -> Verdict:
+    """Return a worker's verdict as its head has it: for idleness all stop together; the cap stays its own.
+
+    Its own idle time begins when the head falls silent.
+    """
+    return Verdict(
+        verdict.busy_because or word.busy_because,
+        word.idle_stop_in_s,
+        verdict.cap_in_s,
+        "cap" if verdict.stop == "cap" else "idle" if word.stop else None,
+        _notice(word.idle_stop_in_s, verdict.cap_in_s, limits),
+        verdict.memory._replace(idle_since=at),
+    )
 
 
 def judge(sample: Sample, memory: Memory, limits: Limits, uptime: float, kept_for: float) -> Verdict:

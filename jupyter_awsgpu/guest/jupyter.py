@@ -18,7 +18,7 @@ UP_WITHIN_S = 60.0
 
 def steps(config: dict) -> list:
     """Return the step from an interpreter with JupyterLab to a server that answers."""
-    return [Step("jupyter", "Starting Jupyter", lambda: _right(config), lambda say: _start(config, say))]
+    return [Step("jupyter", "Starting Jupyter", lambda: _right(config), lambda say: start(config, say))]
 
 
 def service(config: dict) -> services.Service:
@@ -76,7 +76,8 @@ def _right(config: dict) -> bool:
     return not backend.install(service(config)) and backend.running(NAME) and bool(server())
 
 
-def _start(config: dict, say) -> None:  # noqa: ANN001 - takes a sentence
+def start(config: dict, say) -> None:  # noqa: ANN001 - takes a sentence
+    """Start it, or start it again, and return when it answers; raises `Failed`."""
     token()
     _make_workplace()
     backend = services.seam()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import data, driver, environment, facts, interpreter, jupyter, watch
+from . import cluster, data, driver, environment, facts, interpreter, jupyter, watch
 
 
 def steps(config: dict) -> list:
@@ -11,7 +11,7 @@ def steps(config: dict) -> list:
 
 
 def of(config: dict, found: facts.Facts) -> list:
-    """Return all steps: driver and toolkit where there is a GPU, Python, packages, Jupyter, watchdog.
+    """Return all steps: driver and toolkit where there is a GPU, Python, packages, Jupyter, watchdog, a cluster.
 
     The watchdog comes first: money is watched before anything else is done.
     """
@@ -22,4 +22,5 @@ def of(config: dict, found: facts.Facts) -> list:
         *interpreter.steps(config, found.machine),
         *environment.steps(config),
         *jupyter.steps(config),
+        *cluster.steps(config),
     ]

@@ -8,9 +8,9 @@ import os
 import sys
 import time
 
-from . import commands, facts, ledger, paths, progress, services
+from . import cluster, commands, facts, ledger, paths, progress, services
 
-COUNTDOWNS = ("idle_stop_in_s", "cap_in_s", "spent", "read_at", "gpu")
+COUNTDOWNS = ("idle_stop_in_s", "cap_in_s", "spent", "read_at", "gpu", "cluster")
 AGAIN_AFTER_S = 10.0
 POLL_S = 0.2
 USE_EVERY_S = 10.0
@@ -36,8 +36,10 @@ def report() -> dict:
         watched = {}
     passed = max(0.0, time.monotonic() - watched.get("at", 0))
     python = paths.read_json(paths.state("python.json"), {})
+    several = cluster.told()
     return dict(
         told,
+        **({"cluster": several} if several else {}),
         version=str(config.get("version") or ""),
         python=str(python.get("version") or ""),
         **_gpu(),

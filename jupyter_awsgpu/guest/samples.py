@@ -7,7 +7,7 @@ import os
 import re
 import time
 
-from . import accounts, commands, idle, jupyter, kernels, paths, processes
+from . import accounts, cluster, commands, idle, jupyter, kernels, paths, processes
 
 TICKS = os.sysconf("SC_CLK_TCK")
 FIRST_PERSON = 1000
@@ -46,7 +46,10 @@ def sample(before: dict, every: float) -> tuple:
 
 
 def take() -> Look:
-    """Read the counters of people's processes."""
+    """Read the counters of people's processes.
+
+    An engine's services and their children, many and never quite at rest, are none: it says itself whether it works.
+    """
     at = time.monotonic()
     boottime = time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else at
     alone = accounts.identity(accounts.name()) is None
@@ -56,9 +59,9 @@ def take() -> Look:
         fields = rest.split()
         if len(fields) > 19:  # noqa: PLR2004 - proc(5)
             every[os.path.basename(folder)] = (name, fields, whose(folder, alone))
-    counts = {}
+    counts, engine = {}, cluster.engine_pids()
     for pid, (name, fields, _) in every.items():
-        if _persons(every, pid):
+        if not engine.intersection((pid, fields[1])) and _persons(every, pid):
             io = dict(line.split(": ") for line in paths.read_text("/proc/%s/io" % pid).splitlines() if ": " in line)
             ticks = sum(int(part) for part in fields[11:15])
             row = [fields[1], name, ticks, int(io.get("rchar", 0)), int(io.get("wchar", 0))]

@@ -53,6 +53,11 @@ class Supervisor:
             while self.pid(name) and time.monotonic() < deadline:
                 time.sleep(0.05)
 
+    def remove(self, name: str) -> None:
+        """Stop it and keep nothing of it."""
+        self.stop(name)
+        paths.remove(wanted_file(name))
+
     def running(self, name: str) -> bool:
         """Whether it runs (for a timed one: whether it is being timed)."""
         spec = paths.read_json(wanted_file(name), {})

@@ -119,6 +119,15 @@ class Systemd:
         self._ctl("-q", "disable", "--now", wake, check=False)
         self._ctl("stop", "awsgpu-%s.service" % name, check=False)
 
+    def remove(self, name: str) -> None:
+        """Stop it and keep nothing of it; never waits (boot itself may be what is waited for)."""
+        wake = self._wake(name)
+        self._ctl("-q", "--no-block", "disable", "--now", wake, check=False)
+        self._ctl("--no-block", "stop", "awsgpu-%s.service" % name, check=False)
+        for unit in {wake, "awsgpu-%s.service" % name}:
+            paths.remove(paths.at("/etc/systemd/system/" + unit))
+        self._ctl("daemon-reload", check=False)
+
     def running(self, name: str) -> bool:
         """Whether it runs (for a timed one: whether its timer does)."""
         return not self._ctl("is-active", "-q", self._wake(name), check=False)

@@ -9,12 +9,14 @@ import sys
 import time
 
 from . import (
+    cluster,
     commands,
     data,
     hostkey,
     identity,
     jupyter,
     kernels,
+    nodes,
     paths,
     progress,
     recipe,
@@ -58,6 +60,9 @@ def _grammar() -> argparse.ArgumentParser:
     logs.add_argument("-f", dest="follow", action="store_true")
     logs.add_argument("--source", choices=["guest", "jupyter"], default="guest")
     verb("jupyter", show_jupyter).add_argument("--json", action="store_true")
+    several = verb("cluster", be_a_node)
+    several.add_argument("act", choices=["join", "show", "serve"])
+    several.add_argument("--secrets", action="store_true")
     verb("update", update)
     verb("configure", configure)
     verb("tick", tick)
@@ -82,8 +87,10 @@ def boot(known: argparse.Namespace) -> None:
 
 def provision(known: argparse.Namespace) -> int:
     """Bring the machine to what is configured; as a service, so that the caller may leave."""
-    if known.here:
-        return run.provision(recipe.steps)
+    return run.provision(recipe.steps) if known.here else _provision_as_a_service()
+
+
+def _provision_as_a_service() -> int:
     identity.settle(early=False)
     seed.arm(seed.cap_minutes(paths.config()))
     kernels.tell_when_waiting()
@@ -140,6 +147,17 @@ def show_jupyter(known: argparse.Namespace) -> None:
         raise commands.Failed("Jupyter does not answer:\n" + commands.tail(paths.log(jupyter.NAME)))
     keys = ("port", "token", "base_url", "root_dir", "pid")
     seed.answer({key: record.get(key) for key in keys})
+
+
+def be_a_node(known: argparse.Namespace) -> int:
+    """Take this node's part of a cluster as JSON on stdin, show it, or be the head's service."""
+    if known.act == "join":
+        cluster.join(sys.stdin.read(cluster.SAID_AT_MOST))
+        return _provision_as_a_service()
+    if known.act == "serve":
+        return nodes.serve(cluster.document())
+    seed.answer(cluster.show(known.secrets))
+    return 0
 
 
 def update(known: argparse.Namespace) -> None:

@@ -8,7 +8,7 @@ import os
 import sys
 import time
 
-from . import commands, idle, kernels, ledger, paths, samples, seed, services
+from . import cluster, commands, idle, kernels, ledger, nodes, paths, samples, seed, services
 from .identity import metadata
 from .progress import Step
 
@@ -83,19 +83,35 @@ def tick() -> int:
         sample, look = idle.Sample(time.monotonic(), [], 0, 0, "", 0, 0, not kept), {}
     memory = idle.Memory(*kept.get("memory", (sample.at, 0.0)))
     ledger.update()
-    verdict = idle.judge(sample, memory, limits(config), ledger.uptime(), kept_for())
+    verdict = judged(sample, memory, limits(config), every)
     notice = spot_notice() or verdict.notice
     if _matter(notice) != _matter(kept.get("notice")):
         tell(notice)
     paths.write_json(paths.run("watch.json"), {"look": look, "memory": list(verdict.memory), "notice": notice})
-    report = {key: getattr(verdict, key) for key in ("busy_because", "idle_stop_in_s", "cap_in_s")}
-    paths.write_json(
-        paths.state("report.json"), dict(report, notice=notice, at=sample.at, boot=paths.boot_id(), stop=verdict.stop)
-    )
-    if verdict.stop:
+    report = {key: getattr(verdict, key) for key in ("busy_because", "idle_stop_in_s", "cap_in_s", "stop")}
+    report.update(notice=notice, at=sample.at, boot=paths.boot_id())
+    paths.write_json(paths.state("report.json"), report)
+    if verdict.stop == "idle" and is_head() and not nodes.dismiss():
+        paths.write_json(paths.state("report.json"), dict(report, stop=None))
+    elif verdict.stop:
         print("awsgpu: stopping: " + verdict.stop)  # noqa: T201 - the service's log
         commands.ask(["shutdown", "-h", "now"], timeout=60)
     return 0
+
+
+def is_head() -> bool:
+    """Whether this is the head of a cluster."""
+    return cluster.document().get("node") == 0
+
+
+def judged(sample: idle.Sample, memory: idle.Memory, ends: idle.Limits, every: float) -> idle.Verdict:
+    """Return the verdict; of a cluster's node, that of the whole cluster, as its head has it."""
+    part = cluster.document()
+    if part.get("node") == 0:
+        sample = sample._replace(others=idle.others(nodes.tasks_since(every), nodes.workers()))
+    verdict = idle.judge(sample, memory, ends, ledger.uptime(), kept_for())
+    word = nodes.ask(part, idle.said(sample, kept_for()), every) if part.get("node") else None
+    return idle.follow(verdict, word, sample.at, ends) if word else verdict
 
 
 def _matter(notice: "str | None") -> str:

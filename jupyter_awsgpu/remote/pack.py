@@ -50,8 +50,8 @@ def _read(name: str, modules: dict[str, _Module]) -> None:
     modules[name] = module
 
 
-LATER = frozenset({"supervisor", "daemon"})
-"""Named in the code and never reached by the first part: it runs where systemd does."""
+LATER = frozenset({"supervisor", "daemon", "cluster"})
+"""Named in the code and never reached by the first part: it runs where systemd does, and is no old machine's child."""
 
 
 class _Module:

@@ -1,0 +1,167 @@
+"""Dask, as `engines` describes a recipe: packages, settings and services, and what the scheduler says of itself.
+
+A scheduler on the head, and on every node one worker a GPU, or one for all cores where there is none. All of them are
+the image's user's, in ~/work, and speak TLS with the cluster's own certificates; the dashboard is on the head's
+loopback, behind Jupyter and the tunnel.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import urllib.request
+
+from . import accounts, interpreter, jupyter, kernels, paths
+from .services import Service
+
+TITLE = "Dask"
+SCHEDULER_PORT = 8786
+DASHBOARD_PORT = 8787
+PORTS = {"scheduler_port": SCHEDULER_PORT, "dashboard_port": DASHBOARD_PORT}
+WORKER_PORTS = "9000:9099"
+NANNY_PORTS = "9100:9199"
+
+EVERYWHERE = ("dask>=2024.8", "distributed>=2024.8", "numpy", "pandas", "pyarrow")
+"""2024.8 is the newest that Python 3.9 has."""
+
+HEAD = ("bokeh>=3.1", "jupyter-server-proxy>=4.1.1", "dask-labextension>=7")
+"""The dashboard, the way to it through Jupyter (4.1.1 closed CVE-2024-28179), and its panels in JupyterLab 4."""
+
+WHOLE = "dask[array,dataframe,distributed]"
+AGREE = ("dask", "distributed", "cloudpickle", "msgpack", "toolz", "tornado", "lz4", "numpy", "pandas", "pyarrow")
+"""What travels between nodes and clients, or reads what travels: of one version everywhere."""
+
+
+def requirements(part: dict) -> tuple:
+    """Return (words for pip, what must be there): a range, on a worker the head's own versions."""
+    pins = part.get("versions") or {}
+    wanted = ["%s==%s" % (name, pins[name]) for name in AGREE if name in pins] or list(EVERYWHERE)
+    words = [one.replace("dask", WHOLE, 1) if one.startswith(("dask=", "dask>")) else one for one in wanted]
+    more = lab(part)
+    return words + more, wanted + more
+
+
+def lab(part: dict) -> list:
+    """Return what the head's Jupyter loads."""
+    return list(HEAD) if part and part["node"] == 0 else []
+
+
+def files(part: dict) -> dict:
+    """Return the settings, in the user's home, for any Python of the user's: `Client()` simply works."""
+    home = accounts.home(accounts.name())
+    pair = {"cert": _pem("cert"), "key": _pem("key")}
+    tls = {"ca-file": _pem("ca"), "scheduler": pair, "worker": pair, "client": pair}
+    distributed: dict = {"comm": {"require-encryption": True, "tls": tls}}
+    found = {}
+    if part["node"] == 0:
+        distributed["dashboard"] = {"link": "/proxy/{port}/status"}
+        panels = {"dask-labextension:plugin": {"defaultURL": "proxy/%d" % DASHBOARD_PORT}}
+        where = ".jupyter/labconfig/default_setting_overrides.d/awsgpu-dask.json"
+        found[os.path.join(home, where)] = _text(panels)
+    settings = {
+        "scheduler-address": scheduler(part),
+        "temporary-directory": _scratch(),
+        "distributed": distributed,
+    }
+    found[os.path.join(home, ".config/dask/awsgpu.yaml")] = _text(settings)  # JSON is YAML
+    return found
+
+
+def _text(value: dict) -> str:
+    return json.dumps(value, indent=1, sort_keys=True) + "\n"
+
+
+def places(part: dict) -> list:
+    """Return where workers put what does not fit into memory: on the disk, which /tmp need not be."""
+    del part
+    return [_scratch()]
+
+
+def _scratch() -> str:
+    return paths.at("/var/tmp/awsgpu-dask")  # noqa: S108 # nosec B108 - a folder of the user's own on the disk
+
+
+def _pem(which: str) -> str:
+    return paths.state("cluster", which + ".pem")
+
+
+def scheduler(part: dict) -> str:
+    """Return the scheduler's address."""
+    return "tls://%s:%d" % (part["head"], SCHEDULER_PORT)
+
+
+def services(part: dict, gpus: int) -> list:
+    """Return the services of a node with so many GPUs."""
+    workers = [_worker(part, gpu, gpus) for gpu in range(gpus)] or [_worker(part, None, 0)]
+    return [_scheduler(part), *workers] if part["node"] == 0 else workers
+
+
+def _scheduler(part: dict) -> Service:
+    local = "127.0.0.1:%d" % DASHBOARD_PORT
+    words = ["--protocol", "tls", "--host", part["address"], "--port", str(SCHEDULER_PORT)]
+    words += ["--dashboard-address", local, "--scheduler-file", _scheduler_file()]
+    return _service("dask-scheduler", ["scheduler", *words])
+
+
+def _worker(part: dict, gpu: "int | None", gpus: int) -> Service:
+    """Return a worker: with a GPU it computes one thing at a time, and has its share of the memory."""
+    name = str(part["node"]) if gpu is None else "%d-%d" % (part["node"], gpu)
+    words = ["--host", part["address"], "--worker-port", WORKER_PORTS, "--nanny-port", NANNY_PORTS]
+    words += ["--no-dashboard", "--name", name]
+    if gpu is None:
+        return _service("dask-worker", ["worker", scheduler(part), *words])
+    words += ["--nthreads", "1", "--memory-limit", "%.3f" % (1.0 / gpus), "--resources", "GPU=1"]
+    own = {"CUDA_VISIBLE_DEVICES": str(gpu)}
+    return _service("dask-worker-%d" % gpu, ["worker", scheduler(part), *words], own)
+
+
+def _service(name: str, words: list, more: "dict | None" = None) -> Service:
+    user, python = accounts.name(), interpreter.path()
+    where = {"HOME": accounts.home(user), "PATH": kernels.search_path(python), **kernels.libraries()}
+    argv = [python, "-m", "dask", *words]
+    return Service(name, argv, user, jupyter.workplace(user), {**where, **(more or {})})
+
+
+def versions(about: dict) -> dict:
+    """Return what must agree, from what an interpreter says of itself (`interpreter.probe`)."""
+    have = about.get("packages", {})
+    found = {name: have[name] for name in AGREE if name in have}
+    return {**found, "python": about["version"]} if "version" in about else found
+
+
+# ── the scheduler ──
+
+
+def _scheduler_file() -> str:
+    return paths.state("cluster", "scheduler.json")
+
+
+def look() -> dict:
+    """Return what the scheduler says now, or nothing where none answers.
+
+    `tasks` are all that are to be done; `working` those that a worker has: what no worker can do is no work.
+    """
+    about = paths.read_json(_scheduler_file(), {})
+    port = (about.get("services") or {}).get("dashboard") or DASHBOARD_PORT
+    counts, known = _ask(port, "counts"), _ask(port, "identity")
+    if not counts or not known:
+        return {}
+    workers = known.get("workers", {}).values()
+    nodes = {str(one.get("name")).partition("-")[0] for one in workers}
+    return {
+        "joined": len(workers),
+        "tasks": counts.get("processing", 0) + counts.get("waiting", 0),
+        "working": counts.get("processing", 0),
+        "present": sorted(int(one) for one in nodes if one.isdigit()),
+        "dashboard_port": port,
+    }
+
+
+def _ask(port: int, what: str) -> dict:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open("http://127.0.0.1:%d/json/%s.json" % (port, what), timeout=10) as answer:
+            found = json.load(answer)
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
