@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import time
 from typing import TYPE_CHECKING, Any
@@ -263,7 +262,6 @@ def board(*, busy: bool = False, heard: bool = False, ago: float = 1, boot: str 
     now = time.monotonic()
     row = {"busy_because": "x" if busy else None, "every": 5, "at": now - ago, "heard": heard}
     said = {key: now - value if key.endswith("at") else value for key, value in engine.items()}
-    os.makedirs(nodes.folder(), exist_ok=True)
     paths.write_json(nodes.folder("board.json"), {"boot": boot or paths.boot_id(), "seen": {"1": row}, "engine": said})
 
 
@@ -297,6 +295,5 @@ def test_tasks_count_that_came_and_went_between_two_looks(engine: dict[str, floa
 @pytest.mark.parametrize("text", ["", "[]", '{"seen": 5, "engine": {}}', '{"seen": {"1": 5}, "engine": {}}', "{"])
 def test_a_board_that_makes_no_sense_is_none(text: str) -> None:
     """The user's own processes may write there."""
-    os.makedirs(nodes.folder(), exist_ok=True)
     paths.write_text(nodes.folder("board.json"), text)
     assert (nodes.workers(), nodes.tasks_since(60)) == ([], 0)
