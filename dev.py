@@ -31,8 +31,9 @@ MUST_RUN = os.environ.get("CI") == "true" or os.environ.get("AWSGPU_TESTS_MUST_R
 LAYERS = ("system", "notebooks", "browser", "behaviour", "unit")  # the longest first: all workers end together
 FAST_LAYERS = ("behaviour", "unit")
 DEBIAN_PACKAGES = {  # what a layer drives for real, beyond Python
-    "behaviour": ("openssh-server", "openssh-client", "procps", "tmux"),
-    "system": ("debootstrap", "openssh-server", "iproute2", "util-linux"),
+    "unit": ("shellcheck",),
+    "behaviour": ("openssh-server", "openssh-client", "procps", "rsync", "tmux"),
+    "system": ("debootstrap", "openssh-server", "iproute2", "iptables", "util-linux"),
     "browser": ("chromium", "fonts-noto-cjk", "openssh-server", "openssh-client"),
 }
 

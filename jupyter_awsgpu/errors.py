@@ -18,17 +18,17 @@ The tree:
     │       ResizeUnfit · DiskChangedLately · GuardUnfit
     ├── CapacityError         the wish fits, and AWS has none to give
     │   └── QuotaTooLow · NoCapacity · SpotQuotaTooLow · SpotPriceTooLow
-    │       NoCapacityAnywhere · NoCapacityToStart · NoCapacityAtData
+    │       NoCapacityAnywhere · NoCapacityToStart · NoCapacityAtData · NotAllNodes
     ├── InstanceError         about an instance that is, was, or is another's
     │   └── NoSuchInstance · NameAmbiguous · OtherWishes · OtherOwner · WrongState · InstanceGone
-    │       ImageUnproven · DataInUse · ResizeHalfDone
+    │       ImageUnproven · DataInUse · ResizeHalfDone · NotACluster
     ├── HostError             the way to the instance
     │   └── SshUnreachable · SshRefused · HostKeyWrong · HostKeyUnknown · HostKeyNotShown
     │       KeyMissing · KeyTooOpen · RemoteCommandFailed · TransferFailed
     ├── TunnelError           PortTaken · ForwardTaken · TunnelLost
     ├── GuestError            ProvisioningFailed · JupyterDown · KernelFailed
     │   └── CellFailed · CellLost · ModuleMissing · ModuleIsAFile · CannotComeBack
-    │       NoGpuAnswers · NoSuchRun · RunFailed · NoCluster
+    │       NoGpuAnswers · NoSuchRun · RunFailed · NoCluster · ClusterDown · DaskDiffers
     ├── AwsError              AWS or the way to it failed: AwsUnreachable · AwsFailing · AwsThrottled
     │                         AwsRefused
     ├── LocalError            this machine: BundleUnreadable · StateUnreadable · Busy · ExtraMissing · DetachedFailed
@@ -563,6 +563,15 @@ class NoCapacityAtData(NoCapacity):
     remedy_template = "{command} --yes"
 
 
+class NotAllNodes(NoCapacity):
+    """EC2 took a machine of a cluster back while it began: all were ended. Facts: nodes, instance_type, tried, said."""
+
+    cause = (
+        "AWS could not give all {nodes} machines of {instance_type} in {tried} ({said}); those it gave were ended "
+        "again, nothing is left."
+    )
+
+
 # ── instances ────────────────────────────────────────────────────────────────────────────────
 
 
@@ -975,6 +984,33 @@ class DetachedFailed(LocalError):
 
     code = "detached-failed"
     remedy_template = "{remedy}"
+
+
+# ── clusters ─────────────────────────────────────────────────────────────────────────────────
+
+
+class NotACluster(InstanceError):
+    """A verb for clusters, and a machine by itself. Facts: name, instance_type."""
+
+    code = "not-a-cluster"
+    cause = "{name} is a machine by itself, without Dask."
+    remedy_template = "awsgpu launch {instance_type} --nodes 2 --engine dask --name cluster"
+
+
+class ClusterDown(GuestError):
+    """The head runs, and its scheduler does not answer. Facts: name."""
+
+    code = "cluster-down"
+    cause = "The scheduler of {name} does not answer."
+    remedy_template = "awsgpu provision {name}"
+
+
+class DaskDiffers(GuestError):
+    """Client and cluster have different versions of what they must agree in. Facts: name, difference, wanted."""
+
+    code = "dask-differs"
+    cause = "This notebook and the cluster {name} have different versions: {difference}."
+    remedy_template = "pip install {wanted}"
 
 
 # ── demo ─────────────────────────────────────────────────────────────────────────────────────

@@ -6,7 +6,7 @@ Nothing here imports boto3, paramiko, IPython or any other room. boto3's diction
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Literal
 
@@ -29,6 +29,15 @@ GUEST_COMMAND = "/usr/local/bin/awsgpu-guest"
 
 ADOPTED = "jupyter-awsgpu:adopted"
 """The tag of an instance that another tool launched: used and stopped as any, never ours to remove."""
+
+
+def pin_id(launch_id: str, launch_index: int) -> str:
+    """Return under what the host keys of a launch's machine are pinned; `launch_index` is its place in EC2's answer.
+
+    >>> pin_id("l-1", 0), pin_id("l-1", 2)
+    ('l-1', 'l-1-n2')
+    """
+    return f"{launch_id}-n{launch_index}" if launch_index else launch_id
 
 
 class InstanceState(StrEnum):
@@ -93,6 +102,8 @@ class InstanceType:
     retired: bool = False
     successor: str | None = None
     free_tier: bool = False
+    placement: bool = False
+    """Whether several of it can be placed close together (EC2's placement strategy `cluster`)."""
 
     @property
     def family(self) -> str:
@@ -108,6 +119,10 @@ class Price:
     currency: str = "USD"
     source: Literal["price list", "catalogue", "spot history"] = "catalogue"
     as_of: date | None = None
+
+    def times(self, count: int) -> Price:
+        """Return what `count` of it cost an hour."""
+        return replace(self, per_hour=round(self.per_hour * count, 6))
 
     def __str__(self) -> str:
         """Return e.g. `$0.90/h`."""
@@ -192,6 +207,10 @@ class Wishes:
 
     instance_type: str
     name: str = DEFAULT_NAME
+    nodes: int = 1
+    """How many machines share the name, as one cluster."""
+    engine: Literal["dask"] | None = None
+    """What makes a cluster of the machines; None for a machine that is none."""
     region: str | None = None
     zone: str | None = None
     any_region: bool = False
@@ -424,6 +443,26 @@ class Instance:
     data_volume_id: str | None = None
     data_volume: Volume | None = None
     """The volume at ~/data, filled by the verbs that show it; `data_volume_id` is what EC2 says in passing."""
+    engine: str | None = None
+    """What makes a cluster of the machines of this name; None for a machine by itself."""
+    nodes: int = 1
+    """How many machines were asked for under this name."""
+    node: int = 0
+    """Its number among them: 0 is the head, with Jupyter and the tunnel."""
+    cluster_id: str = ""
+    """The launch id of the call that began the cluster; a machine launched later in another's place has it too."""
+    launch_index: int = 0
+    """Its place in the answer of its own RunInstances call (EC2's AmiLaunchIndex)."""
+
+    @property
+    def title(self) -> str:
+        """The name a person uses for this very machine: `gpu`, and `gpu/2` for a node of a cluster."""
+        return f"{self.name}/{self.node}" if self.node else self.name
+
+    @property
+    def pin_id(self) -> str:
+        """Under what its host keys are pinned: the launch id, for further machines of that launch with their place."""
+        return pin_id(self.launch_id, self.launch_index)
 
     @property
     def adopted(self) -> bool:
@@ -439,6 +478,21 @@ class Instance:
     def local_port(self) -> int | None:
         """The tunnel's local port, if a tunnel is open."""
         return self.tunnel.local_port if self.tunnel else None
+
+
+@dataclass(frozen=True, slots=True)
+class DaskWay:
+    """How a client on this machine reaches a cluster's Dask: through the tunnel, with the cluster's own certificate.
+
+    `versions` are pairs of a package and its version there. The certificate opens the cluster: it is never shown.
+    """
+
+    name: str
+    scheduler: str
+    dashboard: str
+    workers: int
+    versions: tuple[tuple[str, str], ...] = ()
+    secrets: ClusterSecrets | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -616,6 +670,7 @@ LeftoverKind = Literal[
     "address",
     "schedule",
     "key pair",
+    "placement group",
     "security group",
     "local key",
     "tunnel record",

@@ -9,7 +9,7 @@ from jupyter_awsgpu.cloud.parallel import parallel
 from jupyter_awsgpu.errors import AwsGpuError, AwsRefused, ImageNotFound, QuotaTooLow, SpotQuotaTooLow
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from jupyter_awsgpu.cloud import (
@@ -135,9 +135,9 @@ class Cloud:
         """Return the vCPU quota that counts a type, with its use; None where it could not be asked."""
         return quotas.quota(self.place, itype, spot=spot)
 
-    def room(self, itype: InstanceType, *, spot: bool = False) -> Quota | None:
-        """Return the same for a launch about to be made: a limit that suffices may be a day old."""
-        return quotas.room(self.place, itype, spot=spot)
+    def room(self, itype: InstanceType, *, spot: bool = False, count: int = 1) -> Quota | None:
+        """Return the same for a launch of `count` about to be made: a limit that suffices may be a day old."""
+        return quotas.room(self.place, itype, spot=spot, count=count)
 
     def request_quota(self, itype: InstanceType, vcpus: int, *, spot: bool = False) -> Quota:
         """Ask AWS to raise that quota to `vcpus` and return it with the request's status."""
@@ -221,6 +221,18 @@ class Cloud:
             self.place, group_ids, owner=owner, allow_from=allow_from, client_id=client_id, ssh_port=ssh_port
         )
 
+    def ensure_nodes_group(self, group_name: str, tags: Mapping[str, str], *, vpc_id: str | None = None) -> str:
+        """Return the id of the owner's group for the machines of clusters, who may reach one another by it."""
+        return network.ensure_nodes_group(self.place, group_name, tags, vpc_id=vpc_id)
+
+    def ensure_placement_group(self, group_name: str, tags: Mapping[str, str]) -> None:
+        """Have a placement group by which machines stand close together."""
+        network.ensure_placement_group(self.place, group_name, tags)
+
+    def delete_placement_group(self, group_name: str) -> None:
+        """Remove a placement group; one that is gone is fine. Raises `AwsRefused` while machines are in it."""
+        network.delete_placement_group(self.place, group_name)
+
     def delete_security_group(self, group_id: str, *, timeout_s: float = 300.0) -> None:
         """Remove a group, waiting while an instance that is going still holds it."""
         network.delete_security_group(self.place, group_id, timeout_s=timeout_s)
@@ -262,6 +274,7 @@ class Cloud:
         client_token: str,
         tags: Mapping[str, str],
         price: Price | None = None,
+        placement_group: str | None = None,
     ) -> Request:
         """Return the RunInstances request of a launch: plain data to journal, then to send."""
         has = dict(tags)
@@ -276,6 +289,7 @@ class Cloud:
             user_data=user_data,
             client_token=client_token,
             has=has,
+            placement_group=placement_group,
         )
 
     def in_zone(self, request_: Request, zone: str | None, *, market: Market, client_token: str) -> Request:
@@ -326,28 +340,27 @@ class Cloud:
             "key_name": request_.get("KeyName"),
         }
 
-    def wait_for(
-        self,
-        instance_id: str,
-        states: set[InstanceState],
-        *,
-        timeout_s: float,
-        on_poll: Callable[[Instance], None] | None = None,
-    ) -> Instance:
+    def wait_for(self, instance_id: str, states: set[InstanceState], *, timeout_s: float) -> Instance:
         """Return the instance once it is in one of the states. Raises `InstanceGone`, `WrongState`."""
-        return lifecycle.wait_for(self.place, instance_id, states, timeout_s=timeout_s, on_poll=on_poll)
+        return lifecycle.wait_for(self.place, instance_id, states, timeout_s=timeout_s)
 
-    def stop(self, instance_id: str) -> None:
-        """Ask EC2 to stop an instance. Raises `WrongState`."""
-        lifecycle.stop(self.place, instance_id)
+    def wait_for_all(
+        self, instance_ids: Sequence[str], states: set[InstanceState], *, timeout_s: float
+    ) -> tuple[Instance, ...]:
+        """Return the instances once all are in one of the states. Raises `InstanceGone`, `WrongState`."""
+        return lifecycle.wait_for_all(self.place, instance_ids, states, timeout_s=timeout_s)
 
-    def start(self, instance_id: str) -> None:
-        """Ask EC2 to start an instance. Raises `NoCapacity`, `QuotaTooLow`, `WrongState`."""
-        lifecycle.start(self.place, instance_id)
+    def stop(self, *instance_ids: str) -> None:
+        """Ask EC2 to stop instances. Raises `WrongState`."""
+        lifecycle.stop(self.place, *instance_ids)
 
-    def terminate(self, instance_id: str) -> None:
-        """Ask EC2 to end an instance."""
-        lifecycle.terminate(self.place, instance_id)
+    def start(self, *instance_ids: str) -> None:
+        """Ask EC2 to start instances. Raises `NoCapacity`, `QuotaTooLow`, `WrongState`."""
+        lifecycle.start(self.place, *instance_ids)
+
+    def terminate(self, *instance_ids: str) -> None:
+        """Ask EC2 to end instances."""
+        lifecycle.terminate(self.place, *instance_ids)
 
     def set_shutdown_behaviour(self, instance_id: str, behaviour: str) -> None:
         """Set what a shutdown from inside does: `stop` or `terminate`."""
@@ -464,11 +477,11 @@ class Cloud:
         at: datetime,
         act: schedules.Act,
         about: str,
-        instance_id: str | None = None,
+        instance_ids: Sequence[str] = (),
     ) -> None:
-        """Make or change the schedule that ends an instance; without an instance it is switched off."""
+        """Make or change the schedule that ends instances; without any it is switched off."""
         schedules.put(
-            self.place, group=group, name=name, role=role, at=at, act=act, instance_id=instance_id, about=about
+            self.place, group=group, name=name, role=role, at=at, act=act, instance_ids=instance_ids, about=about
         )
 
     def unschedule(self, group: str, name: str) -> None:

@@ -14,7 +14,7 @@ from jupyter_awsgpu.errors import InstanceGone
 from jupyter_awsgpu.model import DATA_DEVICE, Gpu, Instance, InstanceState
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from jupyter_awsgpu.cloud.place import Place
 
@@ -44,17 +44,27 @@ def instances(
         wanted += filters(instance_state_name=tuple(state.value for state in InstanceState if state.alive))
     pages = place.pages(place.ec2, "describe_instances", "Reservations", Filters=wanted)
     found = [described(one, place) for reservation in pages for one in reservation["Instances"]]
-    return tuple(sorted(found, key=lambda one: (one.name, one.launched_at, one.instance_id)))
+    return tuple(sorted(found, key=lambda one: (one.name, one.node, one.launched_at, one.instance_id)))
 
 
 def look(place: Place, instance_id: str) -> Instance:
     """Return the instance as EC2 has it at this moment, ended ones too. Raises `InstanceGone` if unknown."""
-    with refusals(region=place.region, instance_id=instance_id):
-        answer = place.ec2.describe_instances(InstanceIds=[instance_id])
-    for reservation in answer["Reservations"]:
-        for one in reservation["Instances"]:
-            return described(one, place)
-    raise InstanceGone(name=instance_id, why="AWS does not know it")
+    return look_at(place, (instance_id,))[0]
+
+
+def look_at(place: Place, instance_ids: Sequence[str]) -> tuple[Instance, ...]:
+    """Return the instances as EC2 has them at this moment, in the order asked, by one question.
+
+    Raises `InstanceGone` where it does not know one of them.
+    """
+    with refusals(region=place.region, instance_id=", ".join(instance_ids)):
+        pages = place.pages(place.ec2, "describe_instances", "Reservations", InstanceIds=list(instance_ids))
+        rows = [one for reservation in pages for one in reservation["Instances"]]
+    found = {one.instance_id: one for one in (described(row, place) for row in rows)}
+    for instance_id in instance_ids:
+        if instance_id not in found:
+            raise InstanceGone(name=instance_id, why="AWS does not know it")
+    return tuple(found[instance_id] for instance_id in instance_ids)
 
 
 def instance(place: Place, instance_id: str) -> Instance:
@@ -123,7 +133,22 @@ def described(answer: Mapping[str, Any], place: Place) -> Instance:
             ),
             None,
         ),
+        **_membership(has, int(answer.get("AmiLaunchIndex") or 0)),
     )
+
+
+def _membership(has: Mapping[str, str], launch_index: int) -> dict[str, Any]:
+    """Return an instance's part in a cluster: its number is its place in the launch, or what its tag says."""
+    if tags.ENGINE not in has:
+        return {"cluster_id": has.get(tags.LAUNCH, "")}
+    node, nodes = has.get(tags.NODE, ""), has.get(tags.NODES, "")
+    return {
+        "engine": has[tags.ENGINE],
+        "nodes": int(nodes) if nodes.isdigit() else 1,
+        "node": int(node) if node.isdigit() else launch_index,
+        "cluster_id": has.get(tags.CLUSTER) or has.get(tags.LAUNCH, ""),
+        "launch_index": launch_index,
+    }
 
 
 def _gpu(type_name: str) -> Gpu | None:

@@ -29,7 +29,7 @@ def run(place: Place, request: Mapping[str, Any], facts: Mapping[str, object]) -
     zone = request.get("Placement", {}).get("AvailabilityZone")
     with refusals(**{"zone": zone, "region": place.region, **facts}):
         answer = client.run_instances(**as_sent(request))
-    return tuple(described(one, place) for one in answer["Instances"])
+    return tuple(sorted((described(one, place) for one in answer["Instances"]), key=lambda one: one.launch_index))
 
 
 def permitted(place: Place, operation: str, facts: Mapping[str, object] | None = None, **parameters: Any) -> None:

@@ -41,6 +41,7 @@ def leftovers(place: Place, owner: str) -> tuple[Leftover, ...]:
         *_addresses(place, owner),
         *_key_pairs(place, owner, living),
         *_groups(place, owner, living),
+        *_placement_groups(place, owner, living),
         *_schedules(place, owner, living),
     )
 
@@ -151,10 +152,23 @@ def _groups(place: Place, owner: str, living: Iterable[Instance]) -> list[Leftov
     ]
 
 
+def _placement_groups(place: Place, owner: str, living: Iterable[Instance]) -> list[Leftover]:
+    """Return placement groups without a cluster; who may not look at such groups has made none."""
+    used = {one.cluster_id for one in living}
+    with suppress(PermissionDenied, AwsError), refusals(region=place.region):
+        rows = place.ec2.describe_placement_groups(Filters=_owned(owner))["PlacementGroups"]
+        return [
+            _left(place, "placement group", one["GroupName"], one, 0.0, "no machine is in it")
+            for one in rows
+            if not any(one["GroupName"].endswith(cluster_id) for cluster_id in used if cluster_id)
+        ]
+    return []
+
+
 def _schedules(place: Place, owner: str, living: Iterable[Instance]) -> list[Leftover]:
     """Return schedules whose instance is gone or stopped; who may not look at schedules has made none."""
     group = schedules.group_of(owner)
-    armed = {one.launch_id for one in living if one.state.bills}
+    armed = {one.cluster_id for one in living if one.state.bills}
     with suppress(PermissionDenied, AwsError):
         return [
             Leftover("schedule", f"{group}/{name}", name, place.region, 0.0, "ends nothing any more", f"group={group}")
@@ -186,6 +200,7 @@ def remove(place: Place, one: Leftover) -> None:
         "image": storage.delete_image,
         "address": _release_address,
         "key pair": keys.delete_key_pair,
+        "placement group": network.delete_placement_group,
         "security group": network.delete_security_group,
     }
     removers[one.kind](place, one.id)
@@ -199,6 +214,7 @@ _DESCRIBED = {
     "image": ("describe_images", "Images", "image-id"),
     "address": ("describe_addresses", "Addresses", "allocation-id"),
     "key pair": ("describe_key_pairs", "KeyPairs", "key-name"),
+    "placement group": ("describe_placement_groups", "PlacementGroups", "group-name"),
     "security group": ("describe_security_groups", "SecurityGroups", "group-id"),
 }
 

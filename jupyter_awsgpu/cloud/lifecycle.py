@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from jupyter_awsgpu.cloud import catalogue
-from jupyter_awsgpu.cloud.instances import KNOWN_WITHIN_S, look
+from jupyter_awsgpu.cloud.instances import KNOWN_WITHIN_S, look, look_at
 from jupyter_awsgpu.cloud.refusals import refusals
 from jupyter_awsgpu.cloud.tags import written
 from jupyter_awsgpu.errors import (
@@ -19,12 +19,13 @@ from jupyter_awsgpu.errors import (
     UnknownType,
     WrongState,
 )
-from jupyter_awsgpu.model import Instance, InstanceState
+from jupyter_awsgpu.model import InstanceState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from jupyter_awsgpu.cloud.place import Place
+    from jupyter_awsgpu.model import Instance
 
 POLLS = ((3.0, 0.1), (10.0, 0.25), (60.0, 0.5))
 """Until so many seconds after the start, seconds between two looks at a state; once a second later on."""
@@ -32,24 +33,24 @@ POLLS = ((3.0, 0.1), (10.0, 0.25), (60.0, 0.5))
 SLOWEST_POLL_S = 1.0
 
 
-def wait_for(
-    place: Place,
-    instance_id: str,
-    states: set[InstanceState],
-    *,
-    timeout_s: float,
-    on_poll: Callable[[Instance], None] | None = None,
-) -> Instance:
-    """Return the instance once it is in one of the states, looking at it at least once a second.
+def wait_for(place: Place, instance_id: str, states: set[InstanceState], *, timeout_s: float) -> Instance:
+    """Return the instance once it is in one of the states; see `wait_for_all`."""
+    return wait_for_all(place, (instance_id,), states, timeout_s=timeout_s)[0]
 
-    Throttling and a broken connection are waited out. Raises `InstanceGone` (with EC2's reason) where it
+
+def wait_for_all(
+    place: Place, instance_ids: Sequence[str], states: set[InstanceState], *, timeout_s: float
+) -> tuple[Instance, ...]:
+    """Return the instances once each is in one of the states, looking at all of them at least once a second.
+
+    Throttling and a broken connection are waited out. Raises `InstanceGone` (with EC2's reason) where one
     ends instead, `WrongState` where the time runs out.
     """
     began = time.monotonic()
-    seen: Instance | None = None
+    seen: tuple[Instance, ...] = ()
     while True:
         try:
-            seen = look(place, instance_id)
+            seen = look_at(place, instance_ids)
         except InstanceGone:
             if time.monotonic() - began > min(KNOWN_WITHIN_S, timeout_s):
                 raise
@@ -57,15 +58,15 @@ def wait_for(
             if time.monotonic() - began > timeout_s:
                 raise
         else:
-            if on_poll is not None:
-                on_poll(seen)
-            if seen.state in states:
+            late = [one for one in seen if one.state not in states]
+            if not late:
                 return seen
-            _require_hope(seen, states)
+            for one in late:
+                _require_hope(one, states)
         if time.monotonic() - began > timeout_s:
-            state = seen.state.value if seen else "unknown to EC2"
+            name, state = (late[0].title, late[0].state.value) if seen else (instance_ids[0], "unknown to EC2")
             wanted = " or ".join(sorted(one.value for one in states))
-            raise WrongState(name=seen.name if seen else instance_id, state=state, verb=f"become {wanted} in time")
+            raise WrongState(name=name, state=state, verb=f"become {wanted} in time")
         time.sleep(pause_after(time.monotonic() - began))
 
 
@@ -81,38 +82,39 @@ def pause_after(waited_s: float) -> float:
 def _require_hope(seen: Instance, states: set[InstanceState]) -> None:
     """Raise where the states waited for cannot come any more."""
     if not seen.state.alive and not states & {InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED}:
-        raise InstanceGone(name=seen.name, why=seen.state_reason or "it was terminated")
+        raise InstanceGone(name=seen.title, why=seen.state_reason or "it was terminated")
     fell_back = seen.state in (InstanceState.STOPPED, InstanceState.STOPPING) and InstanceState.RUNNING in states
     if fell_back and "InsufficientInstanceCapacity" in (seen.state_reason or ""):
         raise NoCapacity(instance_type=seen.instance_type, tried=seen.zone, region=seen.region)
 
 
-def stop(place: Place, instance_id: str) -> None:
-    """Ask EC2 to stop the instance. Raises `WrongState`, also for a one-time spot instance."""
-    with _known_state(place, instance_id), refusals(region=place.region, instance_id=instance_id, verb="stop"):
-        place.ec2.stop_instances(InstanceIds=[instance_id])
+def stop(place: Place, *instance_ids: str) -> None:
+    """Ask EC2 to stop the instances. Raises `WrongState`, also for a one-time spot instance."""
+    with _asking(place, instance_ids, "stop"):
+        place.ec2.stop_instances(InstanceIds=list(instance_ids))
 
 
-def start(place: Place, instance_id: str) -> None:
-    """Ask EC2 to start the instance again, once. Raises `NoCapacity`, `QuotaTooLow`, `WrongState`."""
+def start(place: Place, *instance_ids: str) -> None:
+    """Ask EC2 to start the instances again, once. Raises `NoCapacity`, `QuotaTooLow`, `WrongState`."""
     client = place.session.client("ec2", place.region, single_attempt=True)
-    with _known_state(place, instance_id), refusals(region=place.region, instance_id=instance_id, verb="start"):
-        client.start_instances(InstanceIds=[instance_id])
+    with _asking(place, instance_ids, "start"):
+        client.start_instances(InstanceIds=list(instance_ids))
 
 
-def terminate(place: Place, instance_id: str) -> None:
-    """Ask EC2 to end the instance; its root disk goes with it."""
-    with _known_state(place, instance_id), refusals(region=place.region, instance_id=instance_id, verb="terminate"):
-        place.ec2.terminate_instances(InstanceIds=[instance_id])
+def terminate(place: Place, *instance_ids: str) -> None:
+    """Ask EC2 to end the instances; their root disks go with them."""
+    with _asking(place, instance_ids, "terminate"):
+        place.ec2.terminate_instances(InstanceIds=list(instance_ids))
 
 
 @contextmanager
-def _known_state(place: Place, instance_id: str) -> Iterator[None]:
-    """Fill a refusal's sentence with what EC2 leaves out of it: the instance's name, state, type and zone."""
+def _asking(place: Place, instance_ids: Sequence[str], verb: str) -> Iterator[None]:
+    """Fill a refusal's sentence with what EC2 leaves out of it: an instance's name, state, type and zone."""
     try:
-        yield
+        with refusals(region=place.region, instance_id=", ".join(instance_ids), verb=verb):
+            yield
     except (WrongState, NoCapacity, QuotaTooLow) as exc:
-        seen = look(place, instance_id)
+        seen = look(place, instance_ids[0])
         itype = catalogue.instance_type(seen.instance_type)
         told = {
             "name": seen.name,

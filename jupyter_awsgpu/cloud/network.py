@@ -124,12 +124,14 @@ def _owners_groups(place: Place, name: str, owner: str) -> list[dict[str, Any]]:
         return list(place.ec2.describe_security_groups(Filters=wanted)["SecurityGroups"])
 
 
-def _created(place: Place, name: str, has: Mapping[str, str], vpc: str) -> dict[str, Any]:
+def _created(
+    place: Place, name: str, has: Mapping[str, str], vpc: str, about: str = "SSH from the machines of its owner"
+) -> dict[str, Any]:
     try:
         with refusals(region=place.region, group=name):
             made = place.ec2.create_security_group(
                 GroupName=name,
-                Description="SSH from the machines of its owner (jupyter-awsgpu)",
+                Description=f"{about} (jupyter-awsgpu)",
                 VpcId=vpc,
                 TagSpecifications=tags.specification(("security-group",), has),
             )
@@ -148,6 +150,54 @@ def _duplicate(place: Place, name: str, vpc: str) -> dict[str, Any]:
         if tags.ours(group):
             return dict(group)
     raise GroupMissing(group=f"{name} of ours (another one has its name)", region=place.region)
+
+
+# ── clusters ─────────────────────────────────────────────────────────────────────────────────
+
+NODES_LABEL = "awsgpu nodes"
+
+
+def ensure_nodes_group(place: Place, name: str, has: Mapping[str, str], *, vpc_id: str | None) -> str:
+    """Return the id of the owner's group whose members may reach one another by TCP, and nobody else them.
+
+    Made if it is missing. Raises `NoDefaultVpc` where no VPC is named and none is default.
+    """
+    vpc = vpc_id or usual_vpc(place, _account(has))
+    found = _owners_groups(place, name, has.get(tags.OWNER, ""))
+    group = next((one for one in found if one.get("VpcId") == vpc), None)
+    if group is None:
+        group = _created(place, name, has, vpc, "TCP among the machines of a cluster")
+    group_id = str(group["GroupId"])
+    pairs = [pair for permission in group["IpPermissions"] for pair in permission.get("UserIdGroupPairs", ())]
+    if not any(pair.get("GroupId") == group_id for pair in pairs):
+        itself = [{"GroupId": group_id, "Description": NODES_LABEL}]
+        permission = {"IpProtocol": "tcp", "FromPort": 0, "ToPort": 65535, "UserIdGroupPairs": itself}
+        _permit(place, "authorize_security_group_ingress", group, permission)
+    return group_id
+
+
+def ensure_placement_group(place: Place, name: str, has: Mapping[str, str]) -> None:
+    """Have the placement group of a cluster: its machines stand close together in one zone."""
+    try:
+        with refusals(region=place.region):
+            place.ec2.create_placement_group(
+                GroupName=name,
+                Strategy="cluster",
+                TagSpecifications=tags.specification(("placement-group",), has),
+            )
+    except AwsRefused as exc:
+        if exc.facts.get("aws_code") != "InvalidPlacementGroup.Duplicate":
+            raise
+
+
+def delete_placement_group(place: Place, name: str) -> None:
+    """Remove a placement group; one that is gone is fine. Raises `AwsRefused` while machines are in it."""
+    try:
+        with refusals(region=place.region):
+            place.ec2.delete_placement_group(GroupName=name)
+    except AwsRefused as exc:
+        if exc.facts.get("aws_code") != "InvalidPlacementGroup.Unknown":
+            raise
 
 
 # ── rules ────────────────────────────────────────────────────────────────────────────────────
@@ -188,6 +238,11 @@ def _change(place: Place, operation: str, group: Mapping[str, Any], rule: Rule, 
         "ToPort": port,
         ranges: [{key: block, "Description": label(client_id)}],
     }
+    _permit(place, operation, group, permission)
+
+
+def _permit(place: Place, operation: str, group: Mapping[str, Any], permission: Mapping[str, Any]) -> None:
+    """Add or take away a permission; one that stands, or is gone, already is fine."""
     try:
         with refusals(region=place.region, group=group["GroupId"]):
             getattr(place.ec2, operation)(GroupId=group["GroupId"], IpPermissions=[permission])

@@ -80,13 +80,13 @@ def quota(place: Place, itype: InstanceType, *, spot: bool = False) -> Quota | N
     return None if found is None else _with_request(place, found)
 
 
-def room(place: Place, itype: InstanceType, *, spot: bool = False) -> Quota | None:
+def room(place: Place, itype: InstanceType, *, spot: bool = False, count: int = 1) -> Quota | None:
     """Return limit and present use of the type's bucket for a launch about to be made; None if not to be asked.
 
-    A limit may be a day old where one more instance fits under it: limits are raised, hardly ever
+    A limit may be a day old where `count` more instances fit under it: limits are raised, hardly ever
     lowered, and RunInstances itself refuses safely. One that does not suffice is asked for anew.
     """
-    return _asked(place, itype, spot=spot, fresh=False)
+    return _asked(place, itype, spot=spot, fresh=False, count=count)
 
 
 def forget(place: Place) -> None:
@@ -94,7 +94,7 @@ def forget(place: Place) -> None:
     place.learn(LIMITS, None)
 
 
-def _asked(place: Place, itype: InstanceType, *, spot: bool, fresh: bool) -> Quota | None:
+def _asked(place: Place, itype: InstanceType, *, spot: bool, fresh: bool, count: int = 1) -> Quota | None:
     try:
         with parallel(2) as pool:
             listed = pool.submit(_limits, place)
@@ -105,7 +105,7 @@ def _asked(place: Place, itype: InstanceType, *, spot: bool, fresh: bool) -> Quo
                 return None
             name, limit = limits[code]
             used = _used(place, limits, code, running.result(), spot=spot)
-        if fresh or limit - used < itype.vcpus:
+        if fresh or limit - used < itype.vcpus * count:
             limit = _applied(place, code)
             place.learn(LIMITS, {**limits, code: (name, limit)})
     except (*UNASKABLE, AwsRefused):

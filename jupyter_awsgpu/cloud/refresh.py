@@ -56,6 +56,10 @@ class _Nothing:
         """Forget it."""
 
 
+NOT_SHIPPED = ("name", "retired", "successor", "placement")
+"""What a type's row leaves out: its key, what stands in `retired.json`, and what only a launch asks, of EC2 itself."""
+
+
 def offered(cloud: Cloud) -> Offered:
     """Return a region's types with their on-demand prices, all from the price list."""
     place = cloud.place
@@ -82,7 +86,7 @@ def types_document(answers: Mapping[str, Offered], today: str) -> dict[str, Any]
 
 
 def _row(one: InstanceType) -> dict[str, Any]:
-    fields = {key: value for key, value in asdict(one).items() if key not in ("name", "retired", "successor")}
+    fields = {key: value for key, value in asdict(one).items() if key not in NOT_SHIPPED}
     return {**fields, "regions": []}
 
 

@@ -30,8 +30,11 @@ def launch_request(
     user_data: bytes,
     client_token: str,
     has: Mapping[str, str],
+    placement_group: str | None = None,
 ) -> Request:
     """Return the parameters of RunInstances, JSON-able; user data as base64 text.
+
+    All machines of a cluster or none: EC2 launches nothing where it has fewer than MinCount to give.
 
     Metadata version 2 with one hop, an encrypted gp3 root that goes with the instance, tags on everything.
     """
@@ -39,8 +42,8 @@ def launch_request(
     request: Request = {
         "ImageId": image.image_id,
         "InstanceType": wishes.instance_type,
-        "MinCount": 1,
-        "MaxCount": 1,
+        "MinCount": wishes.nodes,
+        "MaxCount": wishes.nodes,
         "KeyName": key_name,
         "ClientToken": client_token,
         "UserData": base64.b64encode(user_data).decode("ascii"),
@@ -55,6 +58,7 @@ def launch_request(
         "TagSpecifications": tags.specification(TAGGED, {**has, tags.DISK: str(size)}),
         **_network(wishes.subnet, group_ids),
         **_profile(wishes.instance_profile),
+        **({"Placement": {"GroupName": placement_group}} if placement_group else {}),
     }
     market: Market = "on-demand" if wishes.spot == "no" else "spot"
     if market == "spot":

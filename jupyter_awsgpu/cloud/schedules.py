@@ -14,7 +14,7 @@ from jupyter_awsgpu.cloud.refusals import refusals
 from jupyter_awsgpu.errors import AwsGpuError, OtherOwner
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
     from jupyter_awsgpu.cloud.place import Place
@@ -55,10 +55,10 @@ def put(
     role: str,
     at: datetime,
     act: Act,
-    instance_id: str | None,
+    instance_ids: Sequence[str],
     about: str,
 ) -> None:
-    """Make the schedule, or change the one there is; without an instance it is switched off and ends nothing.
+    """Make the schedule, or change the one there is; without instances it is switched off and ends nothing.
 
     `at` is in UTC. Raises `PermissionDenied` (`iam:PassRole` above all) and what AWS says of the role.
     """
@@ -70,12 +70,12 @@ def put(
         "ScheduleExpressionTimezone": "UTC",
         "FlexibleTimeWindow": {"Mode": "OFF"},
         "Description": about,
-        "State": "ENABLED" if instance_id else "DISABLED",
+        "State": "ENABLED" if instance_ids else "DISABLED",
         "ActionAfterCompletion": "DELETE",
         "Target": {
             "Arn": f"arn:{partition}:scheduler:::aws-sdk:ec2:{ACTIONS[act]}",
             "RoleArn": role,
-            "Input": json.dumps({"InstanceIds": [instance_id] if instance_id else []}),
+            "Input": json.dumps({"InstanceIds": list(instance_ids)}),
         },
     }
     try:

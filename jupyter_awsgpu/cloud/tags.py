@@ -20,6 +20,10 @@ SSH_PORT = f"{PREFIX}ssh-port"
 MADE_OF = f"{PREFIX}made-of"
 PURPOSE = f"{PREFIX}purpose"
 COPY_OF = f"{PREFIX}copy-of"
+ENGINE = f"{PREFIX}engine"
+NODES = f"{PREFIX}nodes"
+NODE = f"{PREFIX}node"
+CLUSTER = f"{PREFIX}cluster"
 
 
 def read(resource: Mapping[str, Any]) -> dict[str, str]:

@@ -73,6 +73,7 @@ def described(answer: Mapping[str, Any]) -> InstanceType:
         architecture="arm64" if "arm64" in architectures else "x86_64",
         successor=catalogue.successor(name),
         free_tier=bool(answer.get("FreeTierEligible", False)),
+        placement="cluster" in answer.get("PlacementGroupInfo", {}).get("SupportedStrategies", ()),
     )
 
 

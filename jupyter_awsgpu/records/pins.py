@@ -36,5 +36,11 @@ class Pins:
         """Drop the pins of an instance that is gone."""
         self._path(launch_id).unlink(missing_ok=True)
 
+    def forget_launch(self, launch_id: str) -> None:
+        """Drop the pins of all machines of a launch that came to nothing."""
+        self.forget(launch_id)
+        for path in self._folder.glob(f"{_SAFE.sub('_', launch_id)}-n*.json"):
+            path.unlink(missing_ok=True)
+
     def _path(self, launch_id: str) -> Path:
         return self._folder / f"{_SAFE.sub('_', launch_id)}.json"

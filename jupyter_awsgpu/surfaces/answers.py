@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from jupyter_awsgpu.demo.client import DemoStatus
-    from jupyter_awsgpu.model import GpuUse, Transfer
+    from jupyter_awsgpu.model import DaskWay, GpuUse, Transfer
     from jupyter_awsgpu.verbs.picker import PickedKernel
 
 T = TypeVar("T")
@@ -309,6 +309,30 @@ class Detached(Shown):
 
 
 @dataclass(frozen=True, slots=True, repr=False)
+class Dask(Shown):
+    """The answer of `dask` where no client is wanted: where scheduler and dashboard answer."""
+
+    way: DaskWay
+    simulated: bool = False
+
+    def sheet(self) -> Sheet:
+        """Return both addresses, and the line that makes a client."""
+        rows = (
+            (Cell("Scheduler", "quiet"), Cell(self.way.scheduler)),
+            (Cell("Dashboard", "quiet"), Cell(self.way.dashboard, link=self.way.dashboard)),
+            (Cell("Workers", "quiet"), Cell(str(self.way.workers))),
+        )
+        return Sheet(
+            title=tr("Dask on {name}").format(name=self.way.name),
+            columns=(Column(""), Column("")),
+            rows=rows,
+            commands=(f"client = %awsgpu dask {self.way.name}   # in a notebook here",),
+            simulated=self.simulated,
+            headless=True,
+        )
+
+
+@dataclass(frozen=True, slots=True, repr=False)
 class Demo(Shown):
     """How the simulated AWS stands."""
 
@@ -352,6 +376,6 @@ def sheet_of(value: object, *, simulated: bool = False) -> Sheet | None:
         from jupyter_awsgpu.surfaces.render import choosing
 
         return replace(choosing.images((value,), simulated=simulated), title=tr("Image {name}").format(name=value.name))
-    if isinstance(value, Listing | Token | Demo | Detached | Picked | Carried | Gpus):
+    if isinstance(value, Listing | Token | Dask | Demo | Detached | Picked | Carried | Gpus):
         return value.sheet()
     return None

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_awsgpu.model import Instance, Plan
 from jupyter_awsgpu.surfaces.answers import (
     Carried,
+    Dask,
     Demo,
     Detached,
     Document,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from jupyter_awsgpu.errors import AwsGpuError
 
 
-def document_of(value: object) -> Any:  # noqa: C901, PLR0911 - one form for each kind of answer
+def document_of(value: object) -> Any:  # noqa: C901, PLR0911, PLR0912 - one form for each kind of answer
     """Return the answer as JSON-able values."""
     if isinstance(value, Instance):
         return _instance(value)
@@ -47,6 +48,8 @@ def document_of(value: object) -> Any:  # noqa: C901, PLR0911 - one form for eac
         return _plain(value)
     if isinstance(value, Carried):
         return _plain(value.transfer)
+    if isinstance(value, Dask):
+        return {key: one for key, one in _plain(value.way).items() if key != "secrets"}
     if isinstance(value, Gpus):
         return _plain(value.use)
     if isinstance(value, Picked):

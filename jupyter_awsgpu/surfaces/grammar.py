@@ -50,6 +50,7 @@ CHAPTERS: dict[str, tuple[Verb, ...]] = {
         Verb("runs", "running", "What runs there by itself: logs, cancel."),
         Verb("gpu", "watching", "What its GPU does: use, memory, heat, power."),
         Verb("kernel", "picking", "The instance in this machine's kernel picker."),
+        Verb("dask", "clusters", "A cluster's Dask, for a client in this notebook."),
         Verb("ssh", "reaching", "The exact ssh command, or run one: ssh -- CMD."),
         Verb("key", "keys", "Carry an instance's key to another laptop."),
         Verb("logs", "looking", "What the instance, Jupyter or the tunnel said."),

@@ -43,6 +43,8 @@ class Options(Where, total=False):
     """
 
     name: str
+    nodes: int
+    engine: Literal["dask"]
     zone: str
     any_region: bool
     image: str

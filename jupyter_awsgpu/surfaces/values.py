@@ -182,7 +182,7 @@ class _Forward(_Kind):
 
 
 NAME = _Name("NAME", r"[A-Za-z][A-Za-z0-9_-]{0,39}", "")
-INSTANCE = _InstanceName("NAME", r"[A-Za-z][A-Za-z0-9_-]{0,99}", "it takes a name or an id such as i-0abc")
+INSTANCE = _InstanceName("NAME", r"[A-Za-z][A-Za-z0-9_-]{0,99}(/\d{1,3})?", "it takes a name or an id such as i-0abc")
 INSTANCE_ID = _Pattern("ID", r"i-[0-9a-f]{8,17}", "it takes an instance's id such as i-0abc1234def567890")
 TYPE = _InstanceType("TYPE", r"[a-z][a-z0-9-]*\.[a-z0-9-]+", "")
 REGION = _Region("REGION", r"[a-z]{2,4}(-[a-z]+)+-\d{1,2}", "")
@@ -198,6 +198,7 @@ BYTES = _Amount("SIZE", _BYTES, 1, 1e15, whole=True, expected="it takes a size s
 GIGABYTES = _Amount("GB", _GIGABYTES, 1, 16384, whole=True, expected="it takes 1 to 16384 GB")
 DATA = _Amount("GB", _GIGABYTES, 1, 16384, none=True, whole=True, expected="it takes 1 to 16384 GB, or none")
 PORT = _Amount("PORT", {"": 1}, 1, 65535, whole=True, expected="it takes a port, 1 to 65535")
+NODES = _Amount("N", {"": 1}, 1, 64, whole=True, expected="it takes 1 to 64 machines")
 VCPUS = _Amount("VCPUS", {"": 1}, 1, 100_000, whole=True, expected="it takes a whole number of vCPUs, 1 or more")
 DOLLARS = _Amount("DOLLARS", {"": 1}, 0.001, 1e6, expected="it takes dollars such as 1.50")
 BUDGET = _Amount("DOLLARS", {"": 1}, 0.01, 1e6, none=True, expected="it takes dollars such as 5, or none")

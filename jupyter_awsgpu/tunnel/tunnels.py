@@ -224,7 +224,7 @@ class _Wish:
             "instance_id": instance.instance_id,
             "name": instance.name,
             "region": instance.region,
-            "launch_id": instance.launch_id,
+            "launch_id": instance.pin_id,
             "demo": instance.demo,
             "forwards": [[local, self.remote_port], *(list(pair) for pair in self.forwards)],
             "bind": self.bind,

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from jupyter_awsgpu.host import Host
     from jupyter_awsgpu.model import Endpoint, GuestReport, GuestStep, Instance, JupyterServer, Tunnel
-    from jupyter_awsgpu.records import Operation
+    from jupyter_awsgpu.records import Operation, Step
     from jupyter_awsgpu.verbs.workbench import Workbench
 
 SSH_WITHIN_S = 300.0
@@ -70,7 +70,7 @@ def arrive(bench: Workbench, instance: Instance, operation: Operation, way: Way,
                 step.say("The instance answers with the host key it was adopted by")
             else:
                 guest.provision_when_there(host, dict(way.brings))
-                ssh.exchange_host_key(host, bench.records.pins, instance.launch_id)
+                ssh.exchange_host_key(host, bench.records.pins, instance.pin_id)
                 step.say("The instance has its own host key, pinned here")
         with tunnel_ahead(bench, instance, way) as ahead:
             host = _provisioned(bench, instance, operation, way, host, ahead)
@@ -97,39 +97,48 @@ def arrive(bench: Workbench, instance: Instance, operation: Operation, way: Way,
 def _explained(bench: Workbench, instance: Instance, way: Way, exc: JupyterDown) -> JupyterDown:
     """Name the instance, and add the last lines of its own Jupyter log: there stands why."""
     said = [str(exc.facts.get("log", ""))]
-    with suppress(AwsGpuError):
-        target = _target(bench, instance, way)
-        with _dial(bench, instance, target, timeout_s=FIRST_TRY_S) as host:
-            said += list(guest.logs(host, source="jupyter"))[-3:]
+    with suppress(AwsGpuError), dial(bench, instance, way, timeout_s=FIRST_TRY_S) as host:
+        said += list(guest.logs(host, source="jupyter"))[-3:]
     return JupyterDown(name=instance.name, log="; ".join(said))
 
 
 def _provisioned(  # noqa: PLR0917 - a step of `arrive`, with all it has
     bench: Workbench, instance: Instance, operation: Operation, way: Way, host: Host, ahead: Callable[[], None]
 ) -> Host:
+    with operation.step("provision", "The instance sets itself up") as step:
+        return follow_setup(bench, instance, step, way, host, ahead)
+
+
+def follow_setup(  # noqa: PLR0917 - a step of `arrive`, with all it has
+    bench: Workbench,
+    instance: Instance,
+    step: Step,
+    way: Way,
+    host: Host,
+    ahead: Callable[[], None] = lambda: None,
+) -> Host:
     """Follow the guest to `ready`, over the reboots a driver may want; return the connection that then stands.
 
-    `ahead` is called once Jupyter, the last of the steps, is being started.
+    `ahead` is called once Jupyter, the last of the steps, is being started. Raises `ProvisioningFailed`, and
+    the errors of the way in.
     """
-    with operation.step("provision", "The instance sets itself up") as step:
 
-        def tell(one: GuestStep) -> None:
-            if one.phase == "running":
-                step.say(one.text)
-                if one.key == JUPYTER_STEP:
-                    ahead()
+    def tell(one: GuestStep) -> None:
+        if one.phase == "running":
+            step.say(one.text)
+            if one.key == JUPYTER_STEP:
+                ahead()
 
-        for _ in range(REBOOTS + 1):
-            with suppress(SshUnreachable):  # it restarts, and takes the connection with it
-                report = guest.follow_progress(host, tell, dict(way.brings))
-                if report.phase == "ready":
-                    step.say(_set_up(report))
-                    return host
-            host.close()
-            step.say("The instance restarts; waiting for it")
-            target = _target(bench, instance, way)
-            host = _dial(bench, instance, target, timeout_s=SSH_WITHIN_S, wait=True)
-        raise ProvisioningFailed(name=instance.name, step="restart", log="it restarts again and again")
+    for _ in range(REBOOTS + 1):
+        with suppress(SshUnreachable):  # it restarts, and takes the connection with it
+            report = guest.follow_progress(host, tell, dict(way.brings))
+            if report.phase == "ready":
+                step.say(_set_up(report))
+                return host
+        host.close()
+        step.say("The instance restarts; waiting for it")
+        host = dial(bench, instance, way, timeout_s=SSH_WITHIN_S, wait=True)
+    raise ProvisioningFailed(name=instance.title, step="restart", log="it restarts again and again")
 
 
 def _reach(bench: Workbench, instance: Instance, operation: Operation, way: Way, *, booting: bool) -> Host:
@@ -137,12 +146,12 @@ def _reach(bench: Workbench, instance: Instance, operation: Operation, way: Way,
     with operation.step("ssh", f"First contact with {target.address}" if booting else "Reaching the instance") as step:
         if not booting:
             try:
-                return _dial(bench, instance, target, timeout_s=FIRST_TRY_S)
+                return dial(bench, instance, way, timeout_s=FIRST_TRY_S)
             except SshUnreachable:
                 step.say("No answer; letting this machine's present address in")
                 renew_ingress(bench, instance)
         try:
-            host = _dial(bench, instance, target, timeout_s=SSH_WITHIN_S, wait=True, on_wait=step.say)
+            host = dial(bench, instance, way, timeout_s=SSH_WITHIN_S, wait=True, on_wait=step.say)
         except SshUnreachable as exc:
             raise _with_addresses(bench, exc) from exc
         step.say("SSH answers, with the host key we expect")
@@ -154,8 +163,10 @@ def _target(bench: Workbench, instance: Instance, way: Way) -> Endpoint:
     return replace(known, via=way.via or known.via)
 
 
-def _dial(bench: Workbench, instance: Instance, target: Endpoint, **how: Any) -> Host:
-    return bench.hosts.connect(target, launch_id=instance.launch_id, name=instance.name, **how)
+def dial(bench: Workbench, instance: Instance, way: Way, **how: Any) -> Host:
+    """Return a verified connection by the way that was asked for; `how` is as `Hosts.connect` has it."""
+    target = _target(bench, instance, way)
+    return bench.hosts.connect(target, launch_id=instance.pin_id, name=instance.name, **how)
 
 
 def _with_addresses(bench: Workbench, exc: SshUnreachable) -> SshUnreachable:

@@ -16,7 +16,7 @@ from jupyter_awsgpu.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from jupyter_awsgpu.cloud.request import Market
     from jupyter_awsgpu.model import Instance, Wishes
@@ -36,8 +36,8 @@ ARRIVED_WITHIN_S = 60.0
 
 def attempt_launch(
     bench: Workbench, choice: Choice, entry: JournalEntry, request: dict[str, Any], operation: Operation
-) -> Instance:
-    """Ask for the instance in each market and zone until EC2 gives one.
+) -> tuple[Instance, ...]:
+    """Ask for the instances in each market and zone until EC2 gives them: all of a cluster, or none.
 
     A capacity error moves on to the next zone with a new token; a quota error stops at once. Raises
     `NoCapacity` with all that was tried, or what else EC2 refused.
@@ -47,7 +47,7 @@ def attempt_launch(
         for number, (zone, market) in enumerate(_markets(choice), start=1):
             asked = choice.cloud.in_zone(request, zone, market=market, client_token=f"{entry.launch_id}-{number}")
             try:
-                instance, entry = _send(bench, choice, entry, asked, step)
+                made, entry = _send(bench, choice, entry, asked, step)
             except (NoCapacity, ZoneNotOffered, SpotPriceTooLow, SpotQuotaTooLow) as exc:
                 entry = bench.records.journal.refused(_with_request(entry, asked), zone, exc.code)
                 tried.append(f"{zone}{' (spot)' if market == 'spot' else ''}")
@@ -63,8 +63,9 @@ def attempt_launch(
             instead = (
                 ", on demand: the spot market had none" if market == "on-demand" and choice.wishes.spot != "no" else ""
             )
-            step.say(f"EC2 gave {instance.instance_id} in {instance.zone}{instead}")
-            return instance
+            ids = ", ".join(one.instance_id for one in made)
+            step.say(f"EC2 gave {ids} in {made[0].zone}{instead}")
+            return made
         _close(bench, entry)
         if isinstance(refusal, SpotPriceTooLow | SpotQuotaTooLow):
             raise refusal
@@ -72,9 +73,9 @@ def attempt_launch(
 
 
 def _close(bench: Workbench, entry: JournalEntry) -> None:
-    """Note that nothing of a launch exists, and drop the host key it would have had."""
+    """Note that nothing of a launch exists, and drop the host keys it would have had."""
     bench.records.journal.end(entry.launch_id, bench.now())
-    bench.records.pins.forget(entry.launch_id)
+    bench.records.pins.forget_launch(entry.launch_id)
 
 
 def _markets(choice: Choice) -> Iterator[tuple[str, Market]]:
@@ -100,19 +101,19 @@ def _with_request(entry: JournalEntry, request: dict[str, Any]) -> JournalEntry:
 
 def _send(
     bench: Workbench, choice: Choice, entry: JournalEntry, request: dict[str, Any], step: Step
-) -> tuple[Instance, JournalEntry]:
+) -> tuple[tuple[Instance, ...], JournalEntry]:
     """Journal the request, then send it; the same bytes again where no answer came."""
     entry = bench.records.journal.write(_with_request(entry, request))
     for again in range(REPLAYS):
         try:
-            instance = choice.cloud.run(request)[0]
+            made = choice.cloud.run(request)
         except UNANSWERED as exc:
             if again == REPLAYS - 1:
                 raise
             step.say(f"{exc} Asking again.")
             time.sleep(0.5 * 2**again)
             continue
-        return instance, bench.records.journal.answered(entry, (instance.instance_id,))
+        return made, bench.records.journal.answered(entry, tuple(one.instance_id for one in made))
     raise AssertionError  # the loop returns or raises
 
 
@@ -133,18 +134,20 @@ def finish_unanswered(bench: Workbench, wishes: Wishes, operation: Operation) ->
                 found = _replay(bench, entry, step)
             if found:
                 journal.answered(entry, tuple(one.instance_id for one in found))
-                step.say(f"It made {found[0].instance_id}; going on with it")
+                step.say(f"It made {', '.join(one.instance_id for one in found)}; going on with that")
                 return found
             _close(bench, entry)
             step.say("It made nothing")
     return ()
 
 
-def note_found(bench: Workbench, instance: Instance) -> None:
-    """Take an instance that is there for the answer nobody read; its request, with a host key in it, is forgotten."""
-    entry = bench.records.journal.read(instance.launch_id)
-    if entry is not None and entry.unanswered:
-        bench.records.journal.answered(entry, (instance.instance_id,))
+def note_found(bench: Workbench, found: Sequence[Instance]) -> None:
+    """Take what is there for the answer nobody read; the request, with a host key in it, is forgotten."""
+    for launch_id in {one.launch_id for one in found}:
+        entry = bench.records.journal.read(launch_id)
+        if entry is not None and entry.unanswered:
+            ids = tuple(one.instance_id for one in found if one.launch_id == launch_id)
+            bench.records.journal.answered(entry, ids)
 
 
 def _replay(bench: Workbench, entry: JournalEntry, step: Step) -> tuple[Instance, ...]:

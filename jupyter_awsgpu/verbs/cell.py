@@ -16,7 +16,7 @@ from jupyter_awsgpu.errors import (
     TooMuchToTravel,
 )
 from jupyter_awsgpu.verbs.connect import require_running
-from jupyter_awsgpu.verbs.selection import choose, endpoint
+from jupyter_awsgpu.verbs.selection import choose, reach
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, MutableMapping
@@ -159,8 +159,7 @@ class Seat:
         if hasattr(self, "kernel"):  # not the first time
             instance = choose(self._bench, self.instance.instance_id, "cell")
             require_running(instance, "run a cell")
-        where = endpoint(self._bench, instance)
-        return self._bench.hosts.connect(where, launch_id=instance.launch_id, name=instance.name)
+        return reach(self._bench, instance)
 
     def run(self, cell: Cell, namespace: MutableMapping[str, Any], front: Front) -> Done:
         """Send what the cell reads, run it, fetch what it is to give."""

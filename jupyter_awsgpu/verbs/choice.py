@@ -19,6 +19,7 @@ from jupyter_awsgpu.errors import (
     UnknownZone,
     ZoneNotOffered,
 )
+from jupyter_awsgpu.verbs.wishes import options
 
 if TYPE_CHECKING:
     from jupyter_awsgpu.cloud import Cloud
@@ -161,10 +162,12 @@ def require_consent(bench: Workbench, choice: Choice, *, yes: bool) -> None:
     """Ask for `--yes` above the price a person has set (`confirm_above`)."""
     limit = float(bench.settings.confirm_above)
     price = highest(choice.wishes, choice.spot_price, choice.price)
-    if not yes and price is not None and price.per_hour > limit:
+    nodes = choice.wishes.nodes
+    if not yes and price is not None and price.per_hour * nodes > limit:
         name = choice.instance_type.name
+        each = f"{nodes} machines of {name} cost {price.times(nodes)}" if nodes > 1 else f"{name} costs {price}"
         raise NeedsYes(
-            what=f"{name} costs {price}, above your limit of ${limit:g}/h.",
-            command=f"awsgpu launch {name}",
+            what=f"{each}, above your limit of ${limit:g}/h.",
+            command=f"awsgpu launch {name}{options(choice.wishes)}",
             verb="launch",
         )

@@ -19,6 +19,7 @@ ORDER = (
     "volume",
     "data volume",
     "schedule",
+    "placement group",
     "security group",
     "key pair",
     "local key",

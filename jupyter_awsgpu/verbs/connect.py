@@ -8,7 +8,8 @@ from jupyter_awsgpu.errors import Interrupted, TunnelLost, WrongState
 from jupyter_awsgpu.model import InstanceState
 from jupyter_awsgpu.remote import browser, jupyter
 from jupyter_awsgpu.verbs.arrival import Way, arrive
-from jupyter_awsgpu.verbs.selection import choose, endpoint, with_tunnel
+from jupyter_awsgpu.verbs.cluster import with_engine
+from jupyter_awsgpu.verbs.selection import choose, reach, with_tunnel
 from jupyter_awsgpu.verbs.start import wait_until_running
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def connect(
             booting = instance.state is InstanceState.PENDING
             if booting:
                 instance = wait_until_running(bench, instance, operation)
-            return arrive(bench, instance, operation, way, booting=booting)
+            return arrive(bench, instance, operation, with_engine(bench, instance, way), booting=booting)
         except KeyboardInterrupt as exc:
             exists = f"{instance.name} runs and costs money until you stop it."
             raise Interrupted(exists=exists, command=f"awsgpu connect {instance.name}") from exc
@@ -70,7 +71,7 @@ def server(bench: Workbench, instance: Instance) -> JupyterServer:
     if known is not None:
         return known
     require_running(instance, "show its token")
-    with bench.hosts.connect(endpoint(bench, instance), launch_id=instance.launch_id, name=instance.name) as host:
+    with reach(bench, instance) as host:
         return jupyter.find_server(host)
 
 

@@ -57,7 +57,7 @@ def _way(bench: Workbench, name: str) -> tuple[Check, ...]:
 
     def login() -> str:
         target = endpoint(bench, found[0])
-        with bench.hosts.connect(target, launch_id=found[0].launch_id, name=name, timeout_s=10) as host:
+        with bench.hosts.connect(target, launch_id=found[0].pin_id, name=name, timeout_s=10) as host:
             phase = read_report(host).phase
         return f"answers at {target.address} with the pinned host key; the guest says {phase}"
 

@@ -83,7 +83,7 @@ def _ending(wishes: Wishes, price: Price | None) -> str:
         return "Nothing stops this instance but you: no idle stop and no cap are set."
     most = "" if capped(wishes, price) else f"; {UNCAPPED}"
     if wishes.max_hours is not None and price is not None:
-        most = f", {price.currency} {price.per_hour * wishes.max_hours:.2f} at most"
+        most = f", {price.currency} {price.per_hour * wishes.nodes * wishes.max_hours:.2f} at most"
     return f"It stops itself after {' or '.join(ends)}{most}."
 
 

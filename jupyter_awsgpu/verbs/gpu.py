@@ -10,7 +10,7 @@ from jupyter_awsgpu.errors import SshUnreachable
 from jupyter_awsgpu.model import GpuCard, GpuUse
 from jupyter_awsgpu.remote import gpus
 from jupyter_awsgpu.verbs.connect import require_running
-from jupyter_awsgpu.verbs.selection import choose, endpoint
+from jupyter_awsgpu.verbs.selection import choose, reach
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ def gpu(bench: Workbench, name: str | None = None) -> GpuUse:
     instance = choose(bench, name, "gpu")
     require_running(instance, "show its GPU")
     try:
-        with _connect(bench, instance) as host:
+        with reach(bench, instance) as host:
             return next(gpus.watch(host, instance.name, EVERY_S, count=1))
     except SshUnreachable:
         last = _last_report(bench, instance)
@@ -47,7 +47,7 @@ def follow(bench: Workbench, name: str | None = None, *, every_s: float = EVERY_
     """
     instance = choose(bench, name, "gpu")
     require_running(instance, "show its GPU")
-    host = _connect(bench, instance)
+    host = reach(bench, instance)
     looks = gpus.watch(host, instance.name, every_s)
     try:
         first = next(looks)
@@ -66,10 +66,6 @@ def _going_on(host: Host, last: GpuUse, looks: Iterator[GpuUse]) -> Iterator[Gpu
                 yield look
         except SshUnreachable:
             yield replace(last, stale=True)
-
-
-def _connect(bench: Workbench, instance: Instance) -> Host:
-    return bench.hosts.connect(endpoint(bench, instance), launch_id=instance.launch_id, name=instance.name)
 
 
 def _last_report(bench: Workbench, instance: Instance) -> GpuUse | None:

@@ -16,6 +16,8 @@ from jupyter_awsgpu.errors import AwsGpuError, AwsRefused, GuardUnfit
 from jupyter_awsgpu.verbs.access import resource_tags
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jupyter_awsgpu.cloud import Cloud
     from jupyter_awsgpu.model import Instance, Wishes
     from jupyter_awsgpu.records import Operation
@@ -64,8 +66,9 @@ def prepare_guard(bench: Workbench, cloud: Cloud, launch_id: str, has: dict[str,
         step.say("EventBridge Scheduler takes the role")
 
 
-def arm_guard(bench: Workbench, instance: Instance, operation: Operation) -> None:
-    """Let the schedule end this run at its cap, counted from the instance's start."""
+def arm_guard(bench: Workbench, nodes: Sequence[Instance], operation: Operation) -> None:
+    """Let the schedule end this run, of all machines of the name, at its cap, counted from the first one's start."""
+    instance = nodes[0]
     has = dict(instance.tags)
     if ROLE_TAG not in has:
         return
@@ -74,11 +77,11 @@ def arm_guard(bench: Workbench, instance: Instance, operation: Operation) -> Non
     with operation.step("guard", "Arming the schedule that ends it from outside") as step:
         bench.cloud(instance.region).schedule(
             group=group_of(instance.owner),
-            name=instance.launch_id,
+            name=instance.cluster_id,
             role=has[ROLE_TAG],
             at=at,
             act="terminate" if act == "terminate" else "stop",
-            instance_id=instance.instance_id,
+            instance_ids=[one.instance_id for one in nodes],
             about=f"jupyter-awsgpu: {instance.name} ends",
         )
         step.say(f"AWS itself will {act} it at {at:%Y-%m-%d %H:%M} UTC")
@@ -88,7 +91,7 @@ def drop_guard(bench: Workbench, instance: Instance) -> None:
     """Remove the schedule of an instance that stops or ends; where that cannot be, it does no harm."""
     if ROLE_TAG in dict(instance.tags):
         with suppress(AwsGpuError):
-            bench.cloud(instance.region).unschedule(group_of(instance.owner), instance.launch_id)
+            bench.cloud(instance.region).unschedule(group_of(instance.owner), instance.cluster_id)
 
 
 def drop_prepared(bench: Workbench, cloud: Cloud, launch_id: str, has: dict[str, str]) -> None:

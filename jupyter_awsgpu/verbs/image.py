@@ -18,7 +18,7 @@ from jupyter_awsgpu.errors import (
 from jupyter_awsgpu.model import DATA_DEVICE, Image, InstanceState
 from jupyter_awsgpu.verbs.access import resource_tags
 from jupyter_awsgpu.verbs.proof import prove
-from jupyter_awsgpu.verbs.selection import choose, endpoint
+from jupyter_awsgpu.verbs.selection import choose, choose_all, reach
 from jupyter_awsgpu.verbs.start import STOPPED_WITHIN_S
 from jupyter_awsgpu.verbs.terminate import terminate
 from jupyter_awsgpu.verbs.wishes import NAME
@@ -72,7 +72,7 @@ def image(
             raise Interrupted(exists=exists, command="awsgpu images") from exc
     if then_terminate:
         _require_whole(bench.cloud(instance.region), made, instance)
-        terminate(bench, instance.instance_id, yes=True)
+        terminate(bench, instance.name if instance.engine else instance.instance_id, yes=True)
     return made
 
 
@@ -123,7 +123,7 @@ def _make(bench: Workbench, instance: Instance, wished: str, operation: Operatio
 def _flush(bench: Workbench, instance: Instance, operation: Operation) -> None:
     """Write out what the instance holds in memory for its disk: what is copied then is what a power cut would leave."""
     with operation.step("freeze", "Writing its disk out; it goes on running") as step:
-        with bench.hosts.connect(endpoint(bench, instance), launch_id=instance.launch_id, name=instance.name) as host:
+        with reach(bench, instance) as host:
             host.run(["sync"], timeout_s=300)
         step.say("Written out")
 
@@ -136,8 +136,10 @@ def _stop_for_image(bench: Workbench, instance: Instance, operation: Operation) 
     if not instance.state.alive:
         raise WrongState(name=instance.name, state=instance.state.value, verb="be made an image of")
     with operation.step("stop", "Stopping it, so that its disk is whole"):
-        if instance.state.bills:
-            cloud.stop(instance.instance_id)
+        nodes = choose_all(bench, instance.name, "image") if instance.engine else (instance,)
+        running = [one.instance_id for one in nodes if one.state.bills]
+        if running:  # of a cluster all: without its head it is of no use, and costs
+            cloud.stop(*running)
         bench.tunnels.close(instance.instance_id)
         cloud.wait_for(instance.instance_id, {InstanceState.STOPPED}, timeout_s=STOPPED_WITHIN_S)
 

@@ -23,7 +23,7 @@ from jupyter_awsgpu.host import ssh_command
 from jupyter_awsgpu.model import Transfer
 from jupyter_awsgpu.verbs.cell import size_text
 from jupyter_awsgpu.verbs.connect import require_running
-from jupyter_awsgpu.verbs.selection import choose, endpoint
+from jupyter_awsgpu.verbs.selection import endpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -84,15 +84,15 @@ class Meter:
 class Way:
     """How to reach one running instance, as often as it takes."""
 
-    def __init__(self, bench: Workbench, name: str | None, verb: str) -> None:
+    def __init__(self, bench: Workbench, instance: Instance, verb: str) -> None:
         self._bench = bench
-        self.instance: Instance = choose(bench, name, verb)
+        self.instance = instance
         require_running(self.instance, f"{verb} files")
         self._endpoint = endpoint(bench, self.instance)
         self.ssh: list[str] = self._openssh() if shutil.which("ssh") else []
 
     def _openssh(self) -> list[str]:
-        pins = self._bench.records.pins.read(self.instance.launch_id)
+        pins = self._bench.records.pins.read(self.instance.pin_id)
         known_hosts = self._bench.records.root / "known_hosts" / self.instance.instance_id
         return ssh_command(self._endpoint, known_hosts, pins, name=self.instance.name)
 
@@ -107,7 +107,7 @@ class Way:
             with suppress(Broken, OSError):
                 return Conversation.by_openssh(self.ssh)
         one = self.instance
-        host = self._bench.hosts.connect(self._endpoint, launch_id=one.launch_id, name=one.name)
+        host = self._bench.hosts.connect(self._endpoint, launch_id=one.pin_id, name=one.name)
         try:
             return Conversation.by_host(host)
         except Broken as exc:
@@ -118,11 +118,11 @@ class Way:
 class Journey:
     """One `push` or `pull`, from its question to its end."""
 
-    def __init__(self, bench: Workbench, verb: str, name: str | None, *, everything: bool, yes: bool) -> None:
+    def __init__(self, bench: Workbench, verb: str, instance: Instance, *, everything: bool, yes: bool) -> None:
         self._bench = bench
         self.verb = verb
         self.push = verb == "push"
-        self.way = Way(bench, name, verb)
+        self.way = Way(bench, instance, verb)
         self._everything = everything
         self._yes = yes
         self._moved = [0, 0]
@@ -139,7 +139,7 @@ class Journey:
                 said = "What arrived stays, and the same line goes on from there."
                 raise Interrupted(exists=said, command=command) from exc
         return Transfer(
-            name=one.name,
+            name=one.title,
             verb=self.verb,
             files=self._moved[1],
             size=self._moved[0],
@@ -170,7 +170,7 @@ class Journey:
         from jupyter_awsgpu.remote.files.compare import compare
 
         one = self.way.instance
-        with operation.step("compare", f"Comparing with {one.name}") as step, self.way.open() as talk:
+        with operation.step("compare", f"Comparing with {one.title}") as step, self.way.open() as talk:
             here, there = self._trees(talk, leg)
             source, target = (here, there) if self.push else (there, here)
             self._refuse_absent(source, leg)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from jupyter_awsgpu.errors import BadValue
 from jupyter_awsgpu.remote import guest
 from jupyter_awsgpu.verbs.connect import require_running
-from jupyter_awsgpu.verbs.selection import choose, endpoint
+from jupyter_awsgpu.verbs.selection import choose, reach
 
 if TYPE_CHECKING:
     from jupyter_awsgpu.model import Instance
@@ -24,6 +24,6 @@ def keep(bench: Workbench, name: str | None = None, *, hours: float = 1.0) -> In
         raise BadValue(option="HOURS", value=f"{hours:g}", expected=f"it takes 0 to {LONGEST_HOURS:g}", verb="keep")
     instance = choose(bench, name, "keep")
     require_running(instance, "be kept")
-    with bench.hosts.connect(endpoint(bench, instance), launch_id=instance.launch_id, name=instance.name) as host:
+    with reach(bench, instance) as host:
         guest.keep(host, hours)
         return replace(instance, guest=guest.read_report(host))

@@ -10,7 +10,7 @@ from jupyter_awsgpu.remote.kernel_specs import environments
 from jupyter_awsgpu.verbs import picker
 from jupyter_awsgpu.verbs.arrival import Way, tunnel_extra
 from jupyter_awsgpu.verbs.connect import require_running
-from jupyter_awsgpu.verbs.selection import choose, endpoint
+from jupyter_awsgpu.verbs.selection import choose, reach
 
 if TYPE_CHECKING:
     from jupyter_awsgpu.verbs.workbench import Workbench
@@ -25,10 +25,8 @@ def kernel(bench: Workbench, name: str | None = None) -> picker.PickedKernel:
     require_running(instance, "run a kernel")
     way = Way(bench.settings.local_port)
     found = None
-    with suppress(AwsGpuError):  # the base is offered all the same
-        target = endpoint(bench, instance)
-        with bench.hosts.connect(target, launch_id=instance.launch_id, name=instance.name) as host:
-            found = environments(host)
+    with suppress(AwsGpuError), reach(bench, instance) as host:  # the base is offered all the same
+        found = environments(host)
     return picker.offer(bench, instance, tunnel_extra(bench, way), found)
 
 

@@ -15,6 +15,7 @@ from jupyter_awsgpu.errors import (
     ChoiceError,
     CredentialsError,
     ImageNotFound,
+    InstanceGone,
     Interrupted,
     NoCapacity,
     NoCapacityAnywhere,
@@ -26,14 +27,25 @@ from jupyter_awsgpu.errors import (
     UsageError,
 )
 from jupyter_awsgpu.host import generate_host_key
-from jupyter_awsgpu.model import InstanceState
+from jupyter_awsgpu.model import InstanceState, pin_id
 from jupyter_awsgpu.records import JournalEntry
 from jupyter_awsgpu.remote.user_data import GuestConfig, user_data
 from jupyter_awsgpu.verbs.access import ensure_access, presumed_owner, resource_tags
-from jupyter_awsgpu.verbs.arrival import Way, arrive
+from jupyter_awsgpu.verbs.arrival import Way
 from jupyter_awsgpu.verbs.attempts import UNANSWERED, attempt_launch, finish_unanswered, note_found
 from jupyter_awsgpu.verbs.choice import Choice, require_consent
 from jupyter_awsgpu.verbs.choosing import regions
+from jupyter_awsgpu.verbs.cluster import (
+    Place,
+    assemble,
+    cluster_tags,
+    drop_placement,
+    ensure_nodes_group,
+    ensure_placement,
+    missing,
+    place_tags,
+    roll_back,
+)
 from jupyter_awsgpu.verbs.data import attach_data, bring, data_volumes, near_data, no_capacity, present
 from jupyter_awsgpu.verbs.environment import read_environment
 from jupyter_awsgpu.verbs.estimate import UNCAPPED, capped
@@ -43,7 +55,7 @@ from jupyter_awsgpu.verbs.mirrors import guest_settings
 from jupyter_awsgpu.verbs.preflight import cleared, forget_permission
 from jupyter_awsgpu.verbs.rates import hourly_rate
 from jupyter_awsgpu.verbs.selection import regions_to_ask, with_tunnel
-from jupyter_awsgpu.verbs.start import wait_until_running
+from jupyter_awsgpu.verbs.start import start_all, wait_until_all_run
 from jupyter_awsgpu.verbs.wishes import options, remedies_of
 
 if TYPE_CHECKING:
@@ -116,7 +128,7 @@ class _Launch:
             raise choice  # a slip of the pen is none the better for an instance of that name
         existing = known.existing or finish_unanswered(self.bench, self.wishes, self.operation)
         if existing:
-            return self._continue(existing[0], known.data)
+            return self._continue(existing, known, yes=yes)
         if isinstance(choice, ImageNotFound):
             self.wishes = bring_image(self.bench, self.wishes, choice, self.operation, yes=yes)
             choice = self._ask()[1]
@@ -125,8 +137,8 @@ class _Launch:
         if not isinstance(choice, AwsGpuError):
             require_consent(self.bench, choice, yes=yes)
             choice = near_data(choice, known.data, yes=yes)
-        instance = self._create_somewhere(known.identity, choice, known.data, yes=yes)
-        return self._arrive(instance, known.data, booting=True)
+        made = self._create_somewhere(known.identity, choice, known.data, yes=yes)
+        return self._arrive(made, known.data, booting=True)
 
     def _ask(self) -> tuple[_Known, Choice | AwsGpuError]:
         with self.operation.step("account", "Asking AWS what exists and what stands in the way") as step:
@@ -169,19 +181,16 @@ class _Launch:
                 raise answer
         return tuple(found)
 
-    def _continue(self, instance: Instance, data: Volume | None) -> Instance:
-        note_found(self.bench, instance)
-        self._require_same_wishes(instance)
-        if instance.state in (InstanceState.STOPPED, InstanceState.STOPPING):
-            from jupyter_awsgpu.verbs.start import start_instance
-
-            instance = start_instance(self.bench, instance, self.operation)
-            return self._arrive(instance, data, booting=True)
-        booting = instance.state is InstanceState.PENDING
-        if booting:
-            instance = wait_until_running(self.bench, instance, self.operation)
-        arm_guard(self.bench, instance, self.operation)
-        return self._arrive(with_tunnel(self.bench, instance), data, booting=booting)
+    def _continue(self, found: tuple[Instance, ...], known: _Known, *, yes: bool) -> Instance:
+        note_found(self.bench, found)
+        self._require_same_wishes(found[0])
+        booting = any(one.state is not InstanceState.RUNNING for one in found)
+        nodes = start_all(self.bench, found, self.operation) if booting else found
+        if missing(nodes):
+            nodes, booting = self._replace_missing(nodes, known.identity, yes=yes), True
+        if not booting:
+            arm_guard(self.bench, nodes, self.operation)
+        return self._arrive(tuple(with_tunnel(self.bench, one) for one in nodes), known.data, booting=booting)
 
     def _require_same_wishes(self, instance: Instance) -> None:
         """Refuse to pass off one machine for another; every difference is shown."""
@@ -191,6 +200,8 @@ class _Launch:
             ("region", wishes.region, instance.region),
             ("zone", wishes.zone, instance.zone),
             ("image", wishes.image, instance.image_wish),
+            ("engine", wishes.engine, instance.engine or "none"),
+            ("nodes", wishes.nodes if wishes.nodes > 1 or instance.nodes > 1 else None, instance.nodes),
         ]
         differing = [f"{what} {has} (you ask {wish})" for what, wish, has in pairs if wish not in (None, has)]
         if wishes.image is not None and wishes.image == instance.image_id:
@@ -199,9 +210,20 @@ class _Launch:
             command = f"awsgpu launch {wishes.instance_type}{options(wishes, ('name',))}"
             raise OtherWishes(name=instance.name, difference="; ".join(differing), command=command)
 
+    def _replace_missing(self, nodes: tuple[Instance, ...], identity: Identity, *, yes: bool) -> tuple[Instance, ...]:
+        """Launch machines in the place of a cluster's that are gone; return all of them."""
+        numbers, one = missing(nodes), nodes[0]
+        wishes = replace(self.wishes, nodes=len(numbers), region=one.region, zone=one.zone)
+        choice = cleared(self.bench, wishes)
+        require_consent(self.bench, choice, yes=yes)
+        made = [self._attempt(identity, choice, Place(number, one.cluster_id))[0] for number in numbers]
+        whole = tuple(sorted((*nodes, *made), key=lambda each: each.node))
+        arm_guard(self.bench, whole, self.operation)
+        return whole
+
     def _create_somewhere(
         self, identity: Identity, choice: Choice | AwsGpuError, data: Volume | None, *, yes: bool
-    ) -> Instance:
+    ) -> tuple[Instance, ...]:
         """Create in the chosen region or, with `--any-region`, in the next cheapest that lets this account have it."""
         bound = not self.wishes.any_region or (data is not None and self.wishes.data_gb is not None)
         home = self.bench.cloud(self.wishes.region).region
@@ -234,7 +256,7 @@ class _Launch:
             step.say(f"Next: {', '.join(others) or 'none'}")
             return others
 
-    def _create(self, identity: Identity, choice: Choice) -> Instance:
+    def _create(self, identity: Identity, choice: Choice) -> tuple[Instance, ...]:
         try:
             return self._attempt(identity, choice)
         except PermissionDenied:
@@ -245,32 +267,36 @@ class _Launch:
                 raise
         return self._attempt(identity, choice)  # it was deleted since it was last seen: now it is imported anew
 
-    def _attempt(self, identity: Identity, choice: Choice) -> Instance:
+    def _attempt(self, identity: Identity, choice: Choice, place: Place | None = None) -> tuple[Instance, ...]:
+        """Create what the wishes say or, with a `place`, the one machine that takes it in a cluster."""
         with self.operation.step("choice", "Choosing image, zone and price") as step:
             step.say(_sentence(choice))
-        launch_id = f"l-{secrets.token_hex(8)}"
+        launch_id, count = f"l-{secrets.token_hex(8)}", 1 if place else self.wishes.nodes
         with self.operation.step("access", "Key pair and security group") as step, parallel(1) as pool:
-            brought = pool.submit(self._brought, launch_id, choice)
+            brought = pool.submit(self._brought, launch_id, choice, count)
             try:
                 access = ensure_access(self.bench, choice.cloud, identity, self.wishes, choice.vpc_id)
             except AwsGpuError:
                 brought.result()
-                self.bench.records.pins.forget(launch_id)
+                self.bench.records.pins.forget_launch(launch_id)
                 raise
+            more_groups = ensure_nodes_group(choice, identity)
+            placement = ensure_placement(choice, identity, launch_id, place)
             step.say(f"Key {access.key_name}; SSH from this machine's address only")
             data = brought.result()
-        has = self._tags(identity, launch_id, choice)
+        has = self._tags(identity, launch_id, choice) | place_tags(place)
         prepare_guard(self.bench, choice.cloud, launch_id, has, self.operation)
         request = choice.cloud.launch_request(
-            wishes=replace(self.wishes, disk_gb=choice.disk_gb),
+            wishes=replace(self.wishes, disk_gb=choice.disk_gb, nodes=count),
             image=choice.image,
             zone=None,
             key_name=access.key_name,
-            group_ids=access.group_ids,
+            group_ids=(*access.group_ids, *more_groups),
             user_data=data,
             client_token=launch_id,
             tags=has,
             price=choice.paid,
+            placement_group=placement,
         )
         entry = JournalEntry(
             launch_id=launch_id,
@@ -281,18 +307,29 @@ class _Launch:
             wishes=_plain(self.wishes),
         )
         try:
-            instance = attempt_launch(self.bench, choice, entry, request, self.operation)
+            made = attempt_launch(self.bench, choice, entry, request, self.operation)
         except AwsGpuError as exc:
             if not isinstance(exc, UNANSWERED):
                 drop_prepared(self.bench, choice.cloud, launch_id, has)
+                drop_placement(choice, placement)
             raise
-        arm_guard(self.bench, instance, self.operation)
-        return wait_until_running(self.bench, instance, self.operation)
+        if place is None:
+            arm_guard(self.bench, made, self.operation)
+        try:
+            return wait_until_all_run(self.bench, made, self.operation)
+        except InstanceGone as exc:
+            if len(made) == 1:
+                raise
+            raise roll_back(self.bench, made, exc) from exc
 
-    def _brought(self, launch_id: str, choice: Choice) -> bytes:
-        """Pin a first host key and return the user data that brings it: made while AWS is asked for key and group."""
+    def _brought(self, launch_id: str, choice: Choice, count: int) -> bytes:
+        """Pin a first host key for `count` machines and return the user data that brings it.
+
+        Made while AWS is asked for key and group.
+        """
         private, public = generate_host_key()
-        self.bench.records.pins.write(launch_id, (public,))
+        for index in range(count):
+            self.bench.records.pins.write(pin_id(launch_id, index), (public,))
         return user_data(self._guest_config(launch_id, choice), (private, public), choice.image.user)
 
     def _tags(self, identity: Identity, launch_id: str, choice: Choice) -> dict[str, str]:
@@ -305,8 +342,9 @@ class _Launch:
         }
         if choice.paid is not None:
             more["price"] = f"{choice.paid.per_hour:g} {choice.paid.currency}"
-        has = {"Name": f"awsgpu-{self.wishes.name}", **resource_tags(identity, **more)}
-        return has | guard_tags(self.wishes, self._rate(choice))
+        has = {"Name": f"awsgpu-{self.wishes.name}", **resource_tags(identity, **more), **cluster_tags(self.wishes)}
+        rate = self._rate(choice)
+        return has | guard_tags(self.wishes, rate and rate * self.wishes.nodes)
 
     def _rate(self, choice: Choice) -> float | None:
         """Return what an hour of it costs in all."""
@@ -322,21 +360,24 @@ class _Launch:
             idle_stop_minutes=wishes.idle_stop_minutes,
             on_idle="terminate" if wishes.spot == "yes" else wishes.on_idle,
             max_hours=wishes.max_hours,
-            budget=wishes.budget,
+            budget=wishes.budget and wishes.budget / wishes.nodes,  # every machine of a cluster has its share
             price_per_hour=self._rate(choice),
             python=wishes.python,
             cuda=wishes.cuda,
             environment=self.way.brings[0][0] if self.way.brings else None,
             version=__version__,
+            engine=wishes.engine,
+            nodes=wishes.nodes,
             **guest_settings(settings),
         )
 
-    def _arrive(self, instance: Instance, data: Volume | None, *, booting: bool) -> Instance:
+    def _arrive(self, made: tuple[Instance, ...], data: Volume | None, *, booting: bool) -> Instance:
+        instance = made[0]
         attached = attach_data(self.bench, instance, self.wishes, data, self.operation)
         way = self.way
         if attached is not None:
             way = replace(way, brings=(*way.brings, bring(attached, instance)))
-        return replace(arrive(self.bench, instance, self.operation, way, booting=booting), data_volume=attached)
+        return replace(assemble(self.bench, made, self.operation, way, booting=booting), data_volume=attached)
 
 
 def _spot_costs(offer: Offer) -> float:
@@ -355,6 +396,9 @@ def _sentence(choice: Choice) -> str:
     itype, price = choice.instance_type, choice.paid
     gpu = f" ({itype.gpu})" if itype.gpu else ""
     cost = f", {price}" if price else ""
+    if choice.wishes.nodes > 1:
+        gpu = f" x {choice.wishes.nodes}{gpu}"
+        cost = f", {price.times(choice.wishes.nodes)} in all" if price else ""
     cap = "" if capped(choice.wishes, price) else f"; {UNCAPPED}"
     return f"{itype.name}{gpu}{cost}, {choice.image.name}, {choice.disk_gb} GB disk, {choice.cloud.region}{cap}"
 

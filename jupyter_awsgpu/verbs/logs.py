@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from jupyter_awsgpu.errors import WrongState
 from jupyter_awsgpu.model import InstanceState
 from jupyter_awsgpu.remote import guest
-from jupyter_awsgpu.verbs.selection import choose, endpoint
+from jupyter_awsgpu.verbs.selection import choose, reach
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,7 @@ def logs(bench: Workbench, name: str | None = None, *, source: str = "guest", fo
         return
     if instance.state is not InstanceState.RUNNING:
         raise WrongState(name=instance.name, state=instance.state.value, verb="show its log", remedy_verb="start")
-    with bench.hosts.connect(endpoint(bench, instance), launch_id=instance.launch_id, name=instance.name) as host:
+    with reach(bench, instance) as host:
         yield from guest.logs(host, source=source, follow=follow)
 
 

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from jupyter_awsgpu.errors import AwsGpuError
 from jupyter_awsgpu.model import InstanceState
 from jupyter_awsgpu.verbs.data import data_volumes, dollars
-from jupyter_awsgpu.verbs.selection import endpoint
+from jupyter_awsgpu.verbs.selection import reach
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from jupyter_awsgpu.model import Instance
@@ -30,11 +31,13 @@ LIST = (
 """Files of the home folder on the root disk, but hidden ones; GNU find, as every image here has it."""
 
 
-def what_is_lost(bench: Workbench, instance: Instance) -> str:
-    """Return the sentences a person reads before saying yes: disk, files newer than the last pull, what stays."""
+def what_is_lost(bench: Workbench, nodes: Sequence[Instance]) -> str:
+    """Return the sentences a person reads before saying yes: disks, files newer than the last pull, what stays."""
+    instance = nodes[0]
     disk = f"its disk of {instance.root_gb} GB" if instance.root_gb else "its disk"
-    lost = f"Terminating {instance.name} ({instance.instance_type}, {instance.instance_id}) deletes {disk} for good."
-    return " ".join(filter(None, [lost, _files(bench, instance), _stays(bench, instance)]))
+    lost = f"Terminating {instance.title} ({instance.instance_type}, {instance.instance_id}) deletes {disk} for good."
+    workers = f"With it go its {len(nodes) - 1} workers and their disks." if len(nodes) > 1 else ""
+    return " ".join(filter(None, [lost, workers, _files(bench, instance), _stays(bench, instance)]))
 
 
 def _stays(bench: Workbench, instance: Instance) -> str:
@@ -80,8 +83,7 @@ def _list(bench: Workbench, instance: Instance, pulled: datetime | None) -> list
     """Return (modified, bytes, path) of the files that would be lost. Raises the errors of the way in."""
     newer = f'-newermt "@{pulled.timestamp():.3f}" ' if pulled else ""
     command = ["sh", "-c", LIST.format(newer=newer, most=LISTED_AT_MOST)]
-    target, launch_id = endpoint(bench, instance), instance.launch_id
-    with bench.hosts.connect(target, launch_id=launch_id, name=instance.name, timeout_s=CONNECT_S) as host:
+    with reach(bench, instance, timeout_s=CONNECT_S) as host:
         text = host.run(command, timeout_s=LOOK_S).stdout.decode("utf-8", "replace")
     return [row for row in map(_row, text.splitlines()) if row is not None]
 

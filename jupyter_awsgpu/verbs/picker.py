@@ -123,7 +123,7 @@ def _document(bench: Workbench, instance: Instance, extra: dict[str, Any]) -> di
         "instance_id": instance.instance_id,
         "name": instance.name,
         "region": instance.region,
-        "launch_id": instance.launch_id,
+        "launch_id": instance.pin_id,
         "owner": instance.owner,
         "lease_s": None if lease is None else lease * 60,
         "endpoint": asdict(replace(where, via=extra.get("via") or where.via)),

@@ -163,8 +163,8 @@ class _Inquiry:
         quota = self.cloud.quota(self.itype, spot=spot)
         if quota is None:
             return None
-        require_room(self.cloud, self.itype, quota, spot=spot)
-        return f"{quota.free:g} of {quota.limit:g} vCPUs free, {self.itype.vcpus} needed"
+        require_room(self.cloud, self.itype, quota, spot=spot, count=self.wishes.nodes)
+        return f"{quota.free:g} of {quota.limit:g} vCPUs free, {self.itype.vcpus * self.wishes.nodes} needed"
 
     def _network(self) -> str:
         vpc_id, zone = find_network(self.bench, replace(self.wishes, region=self.cloud.region))

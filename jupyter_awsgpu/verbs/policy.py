@@ -14,6 +14,7 @@ LOOK = (
     "ec2:DescribeInstanceTypes",
     "ec2:DescribeInstances",
     "ec2:DescribeKeyPairs",
+    "ec2:DescribePlacementGroups",
     "ec2:DescribeRegions",
     "ec2:DescribeSecurityGroups",
     "ec2:DescribeSnapshots",
@@ -35,6 +36,7 @@ LOOK = (
 MAKE = (
     "ec2:CopyImage",
     "ec2:CreateImage",
+    "ec2:CreatePlacementGroup",
     "ec2:CreateSecurityGroup",
     "ec2:CreateSnapshot",
     "ec2:CreateVolume",
@@ -49,6 +51,7 @@ CHANGE = (
     "ec2:CreateSnapshot",
     "ec2:CreateVolume",
     "ec2:DeleteKeyPair",
+    "ec2:DeletePlacementGroup",
     "ec2:DeleteSecurityGroup",
     "ec2:DeleteSnapshot",
     "ec2:DeleteVolume",
@@ -136,6 +139,7 @@ def _spot_role(partition: str) -> str:
 def _creating() -> dict[str, Any]:
     actions = [
         "RunInstances",
+        "CreatePlacementGroup",
         "CreateSecurityGroup",
         "ImportKeyPair",
         "CreateVolume",

@@ -110,24 +110,24 @@ def _room(bench: Workbench, wishes: Wishes) -> None:
     cloud = bench.cloud(wishes.region)
     itype = cloud.instance_type(wishes.instance_type)
     spot = wishes.spot == "yes"
-    require_room(cloud, itype, cloud.room(itype, spot=spot), spot=spot)
+    require_room(cloud, itype, cloud.room(itype, spot=spot, count=wishes.nodes), spot=spot, count=wishes.nodes)
 
 
 def require_room(
-    cloud: Cloud, itype: InstanceType, quota: Quota | None, *, spot: bool = False, given_back: int = 0
+    cloud: Cloud, itype: InstanceType, quota: Quota | None, *, spot: bool = False, given_back: int = 0, count: int = 1
 ) -> None:
-    """Raise `QuotaTooLow` or `SpotQuotaTooLow` unless one more instance fits, as far as could be asked.
+    """Raise `QuotaTooLow` or `SpotQuotaTooLow` unless `count` more instances fit, as far as could be asked.
 
     `given_back`: vCPUs of the same limit that become free on the way.
     """
-    if quota is None or itype.vcpus <= quota.free + given_back:
+    if quota is None or itype.vcpus * count <= quota.free + given_back:
         return
     kind = SpotQuotaTooLow if spot else QuotaTooLow
     raise kind(
         family=quota.label,
         limit=f"{quota.limit:g}",
         used=f"{quota.used:g}",
-        needed=f"{quota.used - given_back + itype.vcpus:g}",
+        needed=f"{quota.used - given_back + itype.vcpus * count:g}",
         region=cloud.region,
         instance_type=itype.name,
     )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from jupyter_awsgpu.errors import AwsGpuError, ImageUnproven, NoSuchInstance
 from jupyter_awsgpu.model import InstanceState
 from jupyter_awsgpu.remote import guest
-from jupyter_awsgpu.verbs.selection import endpoint
+from jupyter_awsgpu.verbs.selection import reach
 from jupyter_awsgpu.verbs.start import STOPPED_WITHIN_S
 from jupyter_awsgpu.verbs.terminate import terminate
 from jupyter_awsgpu.verbs.wishes import wishes_from
@@ -83,7 +83,7 @@ def boots(bench: Workbench, wishes: Wishes) -> None:
     copy = launch(bench, wishes, yes=True)
     if copy.gpu is None or copy.gpu.maker != "NVIDIA":
         return
-    with bench.hosts.connect(endpoint(bench, copy), launch_id=copy.launch_id, name=copy.name) as host:
+    with reach(bench, copy) as host:
         if guest.read_report(host).driver is None:
             raise AwsGpuError("The copy boots, and no driver answers for its GPU.")
 

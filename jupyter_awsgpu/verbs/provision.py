@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jupyter_awsgpu.remote import guest
-from jupyter_awsgpu.verbs.arrival import Way, arrive
+from jupyter_awsgpu.verbs.arrival import Way
+from jupyter_awsgpu.verbs.cluster import assemble
 from jupyter_awsgpu.verbs.connect import require_running
 from jupyter_awsgpu.verbs.environment import read_environment
 from jupyter_awsgpu.verbs.mirrors import guest_settings
-from jupyter_awsgpu.verbs.selection import choose, endpoint
+from jupyter_awsgpu.verbs.selection import choose_all, reach
 
 if TYPE_CHECKING:
     from jupyter_awsgpu.model import Instance
@@ -24,19 +25,21 @@ def provision(bench: Workbench, name: str | None = None, *, environment: str | N
     `ProvisioningFailed` with the step that failed, and the errors of the way in.
     """
     brought = read_environment(environment, "provision")
-    instance = choose(bench, name, "provision")
-    require_running(instance, "be provisioned")
+    nodes = choose_all(bench, name, "provision")
+    instance = nodes[0]
+    for one in nodes:
+        require_running(one, "be provisioned")
     with (
         bench.records.lock(instance.name),
         bench.records.operations.begin("provision", instance.name, bench.listener) as operation,
     ):
         with operation.step("program", "Bringing the guest program") as step:
-            target = endpoint(bench, instance)
-            with bench.hosts.connect(target, launch_id=instance.launch_id, name=instance.name) as host:
-                files = {brought.file: brought.text} if brought else {}
-                guest.provision(host, extra=files, changes=_changes(bench, brought))
+            files = {brought.file: brought.text} if brought else {}
+            for one in nodes:
+                with reach(bench, one) as host:
+                    guest.provision(host, extra=files, changes=_changes(bench, brought))
             step.say(brought.left_out if brought and brought.skipped else "The guest program is this version's")
-        return arrive(bench, instance, operation, Way(bench.settings.local_port), booting=False)
+        return assemble(bench, nodes, operation, Way(bench.settings.local_port), booting=False)
 
 
 def _changes(bench: Workbench, brought: Environment | None) -> dict[str, object]:

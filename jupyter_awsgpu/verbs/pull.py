@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_awsgpu.verbs.journey import Journey, legs_of
+from jupyter_awsgpu.verbs.selection import choose
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,9 +30,9 @@ def pull(
     What ignore files there leave out stays, unless `everything`; nothing is deleted here. Keeps when the pull was,
     so that `terminate` can name what is newer. Raises as `push` does.
     """
-    journey = Journey(bench, "pull", name, everything=everything, yes=yes)
-    instance = journey.way.instance
-    command = shlex.join(["awsgpu", "pull", *paths, "--name", instance.name])
+    instance = choose(bench, name, "pull")
+    journey = Journey(bench, "pull", instance, everything=everything, yes=yes)
+    command = shlex.join(["awsgpu", "pull", *paths, "--name", instance.title])
     moved = journey.travel(legs_of(paths, to, push=False, cwd=Path.cwd()), command)
     bench.records.pulls.note(instance.instance_id, journey.began_there, tuple(paths))
     return moved

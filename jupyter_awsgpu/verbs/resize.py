@@ -28,7 +28,7 @@ from jupyter_awsgpu.verbs.choice import require_driver, require_paid_plan
 from jupyter_awsgpu.verbs.data import dollars, per_month
 from jupyter_awsgpu.verbs.preflight import require_room
 from jupyter_awsgpu.verbs.rates import RATE_TAG
-from jupyter_awsgpu.verbs.selection import choose, endpoint, with_tunnel
+from jupyter_awsgpu.verbs.selection import choose, reach, with_tunnel
 from jupyter_awsgpu.verbs.start import STOPPED_WITHIN_S, wait_until_running
 from jupyter_awsgpu.verbs.wishes import MAX_DISK_GB, wishes_from
 
@@ -120,6 +120,9 @@ def _preflight(bench: Workbench, instance: Instance, type_name: str | None, disk
     cloud = bench.cloud(instance.region)
     if instance.adopted:
         raise ResizeUnfit(name=instance.name, why="another tool launched it, and that tool may change it")
+    if instance.engine is not None:
+        why = f"it is one of {instance.nodes} machines of a cluster, which stay alike"
+        raise ResizeUnfit(name=instance.title, why=why, remedy_line=f"awsgpu image {instance.name}")
     if instance.state not in SETTLED:
         why = f"it is {instance.state.value}; wait until it runs or has stopped"
         raise ResizeUnfit(name=instance.name, why=why, remedy_line="awsgpu status")
@@ -229,8 +232,7 @@ def _grow_inside(bench: Workbench, instance: Instance, operation: Operation) -> 
     """Let the file system fill the disk at once; where that cannot be, the next boot does it."""
     with operation.step("filesystem", "Growing the file system") as step:
         try:
-            target = endpoint(bench, instance)
-            with bench.hosts.connect(target, launch_id=instance.launch_id, name=instance.name) as host:
+            with reach(bench, instance) as host:
                 guest.grow(host)
             step.say("The file system fills the disk")
         except AwsGpuError as exc:

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING
 from jupyter_awsgpu.errors import Interrupted, NothingThere, RunFailed, SshUnreachable
 from jupyter_awsgpu.remote import scripts
 from jupyter_awsgpu.verbs.connect import require_running
-from jupyter_awsgpu.verbs.selection import choose, endpoint
+from jupyter_awsgpu.verbs.selection import choose, reach
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from jupyter_awsgpu.host import Host
     from jupyter_awsgpu.model import Instance, Run
     from jupyter_awsgpu.verbs.workbench import Workbench
 
@@ -87,8 +86,3 @@ def _log(bench: Workbench, instance: Instance, run_id: str, *, on: bool) -> Iter
             raise SshUnreachable(name=instance.name, address=instance.public_address or "")
         time.sleep(AGAIN_S[attempt])
         attempt += 1
-
-
-def reach(bench: Workbench, instance: Instance) -> Host:
-    """Connect to the instance."""
-    return bench.hosts.connect(endpoint(bench, instance), launch_id=instance.launch_id, name=instance.name)

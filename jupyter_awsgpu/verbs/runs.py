@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from jupyter_awsgpu.errors import NoSuchRun, NothingThere
 from jupyter_awsgpu.remote import scripts
 from jupyter_awsgpu.verbs.connect import require_running
-from jupyter_awsgpu.verbs.run import reach
-from jupyter_awsgpu.verbs.selection import choose
+from jupyter_awsgpu.verbs.selection import choose, reach
 
 if TYPE_CHECKING:
     from jupyter_awsgpu.model import Run

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu.errors import (
     AwsGpuError,
@@ -23,6 +23,7 @@ from jupyter_awsgpu.verbs.mention import mention_long_runs
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from jupyter_awsgpu.host import Host
     from jupyter_awsgpu.model import Instance
     from jupyter_awsgpu.verbs.workbench import Workbench
 
@@ -79,7 +80,9 @@ def find(
     picker.prune(bench, answered, {one.instance_id for one in found if one.state.alive})
     if not everyone:
         mention_long_runs(bench, tuple(found))
-    return tuple(with_tunnel(bench, one) for one in sorted(found, key=lambda one: (one.name, one.launched_at)))
+    return tuple(
+        with_tunnel(bench, one) for one in sorted(found, key=lambda one: (one.name, one.node, one.launched_at))
+    )
 
 
 def with_tunnel(bench: Workbench, instance: Instance) -> Instance:
@@ -90,32 +93,53 @@ def with_tunnel(bench: Workbench, instance: Instance) -> Instance:
 
 
 def choose(bench: Workbench, name: str | None, verb: str) -> Instance:
-    """Return the one instance of ours that `name` (or an instance id) means; with one, no name is needed.
+    """Return the one machine of ours that `name` (or an instance id) means: of a cluster its head.
 
-    Raises `NothingSelected`, `NoSuchInstance`, `NameAmbiguous` or `OtherOwner`.
+    With one, no name is needed; `gpu/2` names a cluster's node. Raises `NothingSelected`,
+    `NoSuchInstance`, `NameAmbiguous` or `OtherOwner`.
+    """
+    return choose_all(bench, name, verb)[0]
+
+
+def choose_all(bench: Workbench, name: str | None, verb: str) -> tuple[Instance, ...]:
+    """Return the machines that `name` means, the head first: all of a cluster, or the very one that is named.
+
+    Raises what `choose` raises.
     """
     mine = tuple(one for one in find(bench) if one.state.alive)
     if name is None:
         return _only(mine, verb)
-    meant = tuple(one for one in mine if name in (one.name, one.instance_id))
+    for one in mine:
+        if name in (one.instance_id, one.title if one.node else ""):
+            return (one,)
+    meant = tuple(one for one in mine if name == one.name)
     if not meant:
         _refuse_others(bench, name)
         raise NoSuchInstance(name=name, names=_among(mine))
-    if len(meant) > 1:
+    if len(_wholes(meant)) > 1:
         raise NameAmbiguous(name=name, ids=", ".join(one.instance_id for one in meant))
-    return meant[0]
+    return meant
 
 
-def _only(mine: tuple[Instance, ...], verb: str) -> Instance:
+def _wholes(some: tuple[Instance, ...]) -> set[str]:
+    """Return what tells the wholes among some machines: a cluster is one, a machine by itself another."""
+    return {one.cluster_id if one.engine else one.instance_id for one in some}
+
+
+def _only(mine: tuple[Instance, ...], verb: str) -> tuple[Instance, ...]:
     if not mine:
         raise NothingSelected(names="there is none yet; `awsgpu launch TYPE` makes one", verb=verb)
-    if len(mine) > 1:
-        raise NothingSelected(names=", ".join(one.name for one in mine), verb=verb)
-    return mine[0]
+    if len(_wholes(mine)) > 1:
+        raise NothingSelected(names=_names(mine), verb=verb)
+    return mine
+
+
+def _names(some: tuple[Instance, ...]) -> str:
+    return ", ".join(dict.fromkeys(one.name for one in some))
 
 
 def _among(mine: tuple[Instance, ...]) -> str:
-    return f"; there is {', '.join(one.name for one in mine)}" if mine else "; there is none at all"
+    return f"; there is {_names(mine)}" if mine else "; there is none at all"
 
 
 def _refuse_others(bench: Workbench, name: str) -> None:
@@ -143,6 +167,15 @@ def _path(text: str) -> Path:
     from pathlib import Path
 
     return Path(text)
+
+
+def reach(bench: Workbench, instance: Instance, **how: Any) -> Host:
+    """Return a verified connection to the instance; `how` is as `Hosts.connect` has it.
+
+    Raises the errors of the way in.
+    """
+    where = endpoint(bench, instance)
+    return bench.hosts.connect(where, launch_id=instance.pin_id, name=instance.name, **how)
 
 
 def endpoint(bench: Workbench, instance: Instance) -> Endpoint:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_awsgpu.host import ssh_command
 from jupyter_awsgpu.verbs.connect import require_running
-from jupyter_awsgpu.verbs.selection import choose, endpoint
+from jupyter_awsgpu.verbs.selection import choose, endpoint, reach
 
 if TYPE_CHECKING:
     from jupyter_awsgpu.verbs.workbench import Workbench
@@ -19,7 +19,7 @@ def ssh(bench: Workbench, name: str | None = None, *, command: tuple[str, ...] =
     """
     instance = choose(bench, name, "ssh")
     require_running(instance, "take an SSH login")
-    pins = bench.records.pins.read(instance.launch_id)
+    pins = bench.records.pins.read(instance.pin_id)
     known_hosts = bench.records.root / "known_hosts" / instance.instance_id
     return [*ssh_command(endpoint(bench, instance), known_hosts, pins, name=instance.name), *command]
 
@@ -30,4 +30,4 @@ def explain(bench: Workbench, name: str | None = None) -> None:
     Our own connection gives the cause a name and a remedy: `HostKeyWrong`, `SshUnreachable`, `SshRefused`.
     """
     instance = choose(bench, name, "ssh")
-    bench.hosts.connect(endpoint(bench, instance), launch_id=instance.launch_id, name=instance.name).close()
+    reach(bench, instance).close()

@@ -1,4 +1,4 @@
-"""`start`: a stopped instance runs again, with its tunnel on the same local port."""
+"""`start`: what is stopped under a name runs again, with its tunnel on the same local port."""
 
 from __future__ import annotations
 
@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING
 
 from jupyter_awsgpu.errors import AwsGpuError, Interrupted, NoCapacity, NoCapacityToStart, WrongState
 from jupyter_awsgpu.model import InstanceState
-from jupyter_awsgpu.verbs.arrival import Way, arrive
+from jupyter_awsgpu.verbs.arrival import Way
+from jupyter_awsgpu.verbs.cluster import assemble
 from jupyter_awsgpu.verbs.guard import arm_guard
-from jupyter_awsgpu.verbs.selection import choose
+from jupyter_awsgpu.verbs.selection import choose_all
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jupyter_awsgpu.model import Instance
     from jupyter_awsgpu.records import Operation
     from jupyter_awsgpu.verbs.workbench import Workbench
@@ -27,17 +30,18 @@ def start(
 
     Raises `NoCapacityToStart` where its zone has none, and the errors of the way in.
     """
-    instance = choose(bench, name, "start")
+    nodes = choose_all(bench, name, "start")
+    instance = nodes[0]
     way = Way(local_port=port or bench.settings.local_port, open_browser=open_browser)
     with (
         bench.records.lock(instance.name),
         bench.records.operations.begin("start", instance.name, bench.listener) as operation,
     ):
         try:
-            booting = instance.state is not InstanceState.RUNNING
+            booting = any(one.state is not InstanceState.RUNNING for one in nodes)
             if booting:
-                instance = start_instance(bench, instance, operation)
-            return arrive(bench, instance, operation, way, booting=booting)
+                nodes = start_all(bench, nodes, operation)
+            return assemble(bench, nodes, operation, way, booting=booting)
         except KeyboardInterrupt as exc:
             exists = f"{instance.name} may be running and costs money until you stop it."
             raise Interrupted(exists=exists, command=f"awsgpu start {instance.name}") from exc
@@ -45,20 +49,29 @@ def start(
 
 def start_instance(bench: Workbench, instance: Instance, operation: Operation) -> Instance:
     """Bring a stopped, stopping or pending instance to running."""
-    cloud = bench.cloud(instance.region)
-    if instance.state is InstanceState.STOPPING:
+    return start_all(bench, (instance,), operation)[0]
+
+
+def start_all(bench: Workbench, nodes: Sequence[Instance], operation: Operation) -> tuple[Instance, ...]:
+    """Bring the machines of a name to running, whichever are stopped, stopping or pending."""
+    for one in nodes:
+        if not one.state.alive:
+            raise WrongState(name=one.title, state=one.state.value, verb="start")
+    cloud, head = bench.cloud(nodes[0].region), nodes[0]
+    stopping = [one.instance_id for one in nodes if one.state is InstanceState.STOPPING]
+    if stopping:
         with operation.step("stopped", "Waiting until it has stopped"):
-            instance = cloud.wait_for(instance.instance_id, {InstanceState.STOPPED}, timeout_s=STOPPED_WITHIN_S)
-    if not instance.state.alive:
-        raise WrongState(name=instance.name, state=instance.state.value, verb="start")
-    if instance.state is InstanceState.STOPPED:
+            cloud.wait_for_all(stopping, {InstanceState.STOPPED}, timeout_s=STOPPED_WITHIN_S)
+    at_rest = (InstanceState.STOPPING, InstanceState.STOPPED)
+    stopped = [one.instance_id for one in nodes if one.state in at_rest]
+    if stopped:
         with operation.step("start", "Asking EC2 to start it"):
             try:
-                cloud.start(instance.instance_id)
+                cloud.start(*stopped)
             except NoCapacity as exc:
-                told = {"name": instance.name, "elsewhere": _elsewhere(bench, instance)}
+                told = {"name": head.name, "elsewhere": _elsewhere(bench, head)}
                 raise NoCapacityToStart(None, **exc.facts | told) from exc
-    running = wait_until_running(bench, instance, operation)
+    running = wait_until_all_run(bench, nodes, operation)
     arm_guard(bench, running, operation)
     return running
 
@@ -75,9 +88,13 @@ def _elsewhere(bench: Workbench, instance: Instance) -> str:
 
 def wait_until_running(bench: Workbench, instance: Instance, operation: Operation) -> Instance:
     """Wait until EC2 calls the instance running, then return it with its address."""
+    return wait_until_all_run(bench, (instance,), operation)[0]
+
+
+def wait_until_all_run(bench: Workbench, nodes: Sequence[Instance], operation: Operation) -> tuple[Instance, ...]:
+    """Wait until EC2 calls all of them running, then return them with their addresses."""
     with operation.step("running", "Waiting until EC2 calls it running") as step:
-        running = bench.cloud(instance.region).wait_for(
-            instance.instance_id, {InstanceState.RUNNING}, timeout_s=RUNNING_WITHIN_S
-        )
-        step.say(f"Running in {running.zone}")
+        ids = [one.instance_id for one in nodes]
+        running = bench.cloud(nodes[0].region).wait_for_all(ids, {InstanceState.RUNNING}, timeout_s=RUNNING_WITHIN_S)
+        step.say(f"Running in {running[0].zone}")
         return running

@@ -30,9 +30,9 @@ def status(
     """
     found = find(bench, everyone=everyone, everywhere=all_regions, include_terminated=include_terminated)
     if name is not None:
-        named = tuple(one for one in found if name in (one.name, one.instance_id))
+        named = tuple(one for one in found if name in (one.name, one.title, one.instance_id))
         if not named:
-            names = "; there is " + ", ".join(one.name for one in found) if found else ""
+            names = "; there is " + ", ".join(dict.fromkeys(one.name for one in found)) if found else ""
             raise NoSuchInstance(name=name, names=names)
         found = named
     return tuple(with_report(bench, one) for one in found)

@@ -1,4 +1,4 @@
-"""`terminate`: the instance and its disk are gone; said before, done once."""
+"""`terminate`: what has a name, and its disks, are gone; said before, done once."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from jupyter_awsgpu.errors import Interrupted, NeedsYes
 from jupyter_awsgpu.model import InstanceState
 from jupyter_awsgpu.verbs import picker
+from jupyter_awsgpu.verbs.cluster import dissolve
 from jupyter_awsgpu.verbs.cost import note_own_log
 from jupyter_awsgpu.verbs.guard import drop_guard
 from jupyter_awsgpu.verbs.losses import what_is_lost
-from jupyter_awsgpu.verbs.selection import choose, with_tunnel
+from jupyter_awsgpu.verbs.selection import choose_all, with_tunnel
 
 if TYPE_CHECKING:
     from jupyter_awsgpu.model import Instance
@@ -20,14 +21,15 @@ TERMINATED_WITHIN_S = 600.0
 
 
 def terminate(bench: Workbench, name: str | None = None, *, yes: bool = False) -> Instance:
-    """Terminate the instance with its disk, close its tunnel, drop what this machine kept for it.
+    """Terminate the instance (all machines of a cluster) with its disk, close its tunnel, drop what was kept for it.
 
     Raises `NeedsYes`, naming what would be lost, unless `yes`.
     """
-    instance = choose(bench, name, "terminate")
+    nodes = choose_all(bench, name, "terminate")
+    instance = nodes[0]
     if not yes:
         raise NeedsYes(
-            what=what_is_lost(bench, instance), command=f"awsgpu terminate {instance.name}", verb="terminate"
+            what=what_is_lost(bench, nodes), command=f"awsgpu terminate {name or instance.name}", verb="terminate"
         )
     with (
         bench.records.lock(instance.name),
@@ -36,25 +38,29 @@ def terminate(bench: Workbench, name: str | None = None, *, yes: bool = False) -
         try:
             cloud = bench.cloud(instance.region)
             with operation.step("terminate", "Asking EC2 to terminate it"):
-                cloud.terminate(instance.instance_id)
+                cloud.terminate(*(one.instance_id for one in nodes))
             with operation.step("tunnel", "Closing the tunnel"):
                 bench.tunnels.close(instance.instance_id)
             with operation.step("terminated", "Waiting until it is gone") as step:
-                gone = cloud.wait_for(instance.instance_id, {InstanceState.TERMINATED}, timeout_s=TERMINATED_WITHIN_S)
+                ids = [one.instance_id for one in nodes]
+                gone = cloud.wait_for_all(ids, {InstanceState.TERMINATED}, timeout_s=TERMINATED_WITHIN_S)
                 kept = f"; its data volume {instance.data_volume_id} stays" if instance.data_volume_id else ""
                 step.say(f"Gone; nothing of it is billed any more{kept}")
-            drop_guard(bench, instance)
-            forget(bench, instance)
-            return with_tunnel(bench, gone)
+            if instance.engine is None or name in (None, instance.name):  # the whole, not one of its nodes
+                drop_guard(bench, instance)
+                dissolve(bench, instance)
+            for one in nodes:
+                forget(bench, one)
+            return with_tunnel(bench, gone[0])
         except KeyboardInterrupt as exc:
             exists = f"{instance.name} is being terminated, or still there."
-            raise Interrupted(exists=exists, command=f"awsgpu terminate {instance.name} --yes") from exc
+            raise Interrupted(exists=exists, command=f"awsgpu terminate {name or instance.name} --yes") from exc
 
 
 def forget(bench: Workbench, instance: Instance) -> None:
     """Drop the pins, report, kernel and journal entry of an instance that is gone."""
     picker.withdraw(bench, instance.instance_id)
-    bench.records.pins.forget(instance.launch_id)
+    bench.records.pins.forget(instance.pin_id)
     note_own_log(bench, instance.instance_id)
     bench.records.reports.forget(instance.instance_id)
     bench.records.pulls.forget(instance.instance_id)

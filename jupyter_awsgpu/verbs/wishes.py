@@ -19,6 +19,11 @@ if TYPE_CHECKING:
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
 """What tags, file names on every system, and a person's ear can all carry."""
 
+MOST_NODES = 64
+"""More machines than this under one name are no longer one person's: a bound against a slip of the finger."""
+
+ENGINE_WANTED = "several machines under one name need what makes them one: --engine dask"
+
 MAX_DISK_GB = 16384
 """The largest gp3 volume: 16 TiB (EC2 documentation, «EBS volume types»)."""
 
@@ -51,6 +56,8 @@ def _defaults(settings: AWSGPU) -> dict[str, object]:
 
 OPTIONS = {
     "name": "--name",
+    "nodes": "--nodes",
+    "engine": "--engine",
     "zone": "--zone",
     "any_region": "--any-region",
     "subnet": "--subnet",
@@ -114,6 +121,9 @@ def remedies_of(wishes: Wishes) -> Iterator[None]:
 def _check(wishes: Wishes) -> None:
     if not NAME.fullmatch(wishes.name):
         raise BadName(value=repr(wishes.name), verb="launch")
+    if wishes.nodes > 1 and wishes.engine is None:
+        raise BadValue(option="--nodes", value=str(wishes.nodes), expected=ENGINE_WANTED, verb="launch")
+    _within("--nodes", wishes.nodes, 1, MOST_NODES, "machines")
     _within("--disk", wishes.disk_gb, 1, MAX_DISK_GB, "GB")
     _within("--data", wishes.data_gb or None, 1, MAX_DISK_GB, "GB")
     _within("--port", wishes.local_port, 1, 65535, "")

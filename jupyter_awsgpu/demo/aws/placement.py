@@ -121,6 +121,7 @@ def create_placement_group(call: Call) -> object:
     if name in _groups(call):
         raise Refusal("InvalidPlacementGroup.Duplicate", f"The Placement Group '{name}' already exists.")
     group_id = "pg-" + secrets.token_hex(8) + "0"
+    call.backend.tags[name].update(call.tags("placement-group"))  # moto's own book of tags, where permissions look
     _groups(call)[name] = {
         "GroupName": name,
         "GroupId": group_id,
@@ -145,6 +146,8 @@ def describe_placement_groups(call: Call) -> object:
 
 
 def _passes(row: dict[str, Any], name: str, values: list[str]) -> bool:
+    if name == "tag-key":
+        return any(tag["Key"] in values for tag in row["Tags"])
     if name.startswith("tag:"):
         return any(tag["Key"] == name[4:] and tag["Value"] in values for tag in row["Tags"])
     return row.get({"group-name": "GroupName", "state": "State", "strategy": "Strategy"}.get(name, "")) in values
@@ -162,5 +165,6 @@ def delete_placement_group(call: Call) -> object:
     inside = [one for one in machines(call.world).all(call.region) if one.instance.placement.group_name == name]
     if any(one.state != "terminated" for one in inside):
         raise Refusal("InvalidPlacementGroup.InUse", f"The placement group {name} is in use and may not be deleted.")
+    call.backend.tags.pop(name, None)
     del _groups(call)[name]
     return None

@@ -24,6 +24,8 @@ SETTINGS = ("idle_stop_minutes", "on_idle", "max_hours", "budget", "local_port")
 
 WISHES: tuple[Callable[[Any], Any], ...] = (
     click.option("--name", type=values.NAME, help="Its name; gpu where left out."),
+    click.option("--nodes", type=values.NODES, help="How many machines, all or none; with --engine."),
+    click.option("--engine", type=click.Choice(["dask"]), help="What makes one cluster of them."),
     click.option("--zone", type=values.ZONE, help="One zone of the region only."),
     click.option("--any-region", is_flag=True, default=None, help="Where the region has none free, the next cheapest."),
     click.option("--image", metavar="IMAGE", help="dlami, dlami-pytorch, ubuntu, one of your own, or an AMI id."),

@@ -90,7 +90,10 @@ def price(plan: Plan) -> str:
     if plan.price is None:
         return tr("unknown")
     dated = f", {plan.price.as_of:%Y-%m-%d}" if plan.price.as_of else ""
-    text = f"{money(plan.price.per_hour, plan.price.currency, unit='/h')} ({tr(plan.price.source)}{dated})"
+    nodes = plan.wishes.nodes
+    all_of_them = f"{nodes} x {money(plan.price.per_hour, plan.price.currency, unit='/h')} = " if nodes > 1 else ""
+    hour = money(plan.price.per_hour * nodes, plan.price.currency, unit="/h")
+    text = f"{all_of_them}{hour} ({tr(plan.price.source)}{dated})"
     if plan.spot_price is not None:
         spot = money(plan.spot_price.per_hour, plan.spot_price.currency, unit="/h")
         text += tr("; spot {price}").format(price=spot)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_awsgpu.language import tr
 from jupyter_awsgpu.model import InstanceState
+from jupyter_awsgpu.surfaces.render import clusters
 from jupyter_awsgpu.surfaces.render.sheet import Cell, Column, Sheet, Tone, duration, money
 
 if TYPE_CHECKING:
@@ -57,7 +58,8 @@ def table(
         )
         price = money(round(each_hour, 2), running[0].currency)
         notes = ((several if len(running) > 1 else one).format(count=len(running), price=price),)
-    doing = [(one.name, _doing(one.guest)) for one in instances if one.state.bills]
+    notes += tuple(note for whole in clusters.wholes(instances) for note in clusters.notes(whole))
+    doing = [(one.title, _doing(one.guest)) for one in instances if one.state.bills]
     notes += tuple(tr("{name}: {doing}").format(name=name, doing=text) for name, text in doing if text)
     notes += tuple(note for one in instances if (note := _tunnel_note(one)))
     notes += tuple(_data_note(one) for one in instances if one.data_volume) + tuple(map(_loose_note, volumes))
@@ -124,7 +126,7 @@ def long_runs(instances: Sequence[Instance], begin: str = "awsgpu", *, now: date
 def _row(one: Instance, now: datetime) -> tuple[Cell, ...]:
     alive = one.state.bills
     return (
-        Cell(one.name, "strong"),
+        Cell(one.title, "strong"),
         Cell(f"{'●' if alive else '○'} {tr(one.state)}", _TONES[one.state]),
         Cell(one.instance_type, small="spot" if one.spot else ""),
         Cell(str(one.gpu) if one.gpu else ""),
@@ -179,6 +181,8 @@ def card(one: Instance, *, now: datetime | None = None) -> Sheet:
     gpu = f" · {one.gpu}" if one.gpu else ""
     market = f" · {tr('spot')}" if one.spot else ""
     lines.append(("Machine", Cell(f"{one.instance_type}{gpu} · {one.zone}{market}")))
+    if one.engine is not None and not one.node:
+        lines.append(("Cluster", Cell(clusters.in_short(one))))
     if one.price_per_hour is not None and one.state.alive:
         lines.append(("Price", Cell(_price(one, at))))
     if one.data_volume is not None:
@@ -189,7 +193,7 @@ def card(one: Instance, *, now: datetime | None = None) -> Sheet:
     if one.state_reason and not one.state.bills:
         lines.append(("Why", Cell(one.state_reason)))
     return Sheet(
-        title=one.name,
+        title=one.title,
         columns=(Column(""), Column("", wraps=True)),
         rows=tuple((Cell(label, "quiet"), cell) for label, cell in lines),
         commands=_next(one),
@@ -200,6 +204,8 @@ def card(one: Instance, *, now: datetime | None = None) -> Sheet:
 
 def _price(one: Instance, at: datetime) -> str:
     each_hour = money(one.price_per_hour, one.currency, unit="/h")
+    if one.nodes > 1 and not one.node:
+        each_hour = clusters.price(one)
     if not one.state.bills:
         return tr("{price} while it runs").format(price=each_hour)
     return tr("{price} · {spent} so far").format(price=each_hour, spent=money(_cost_so_far(one, at), one.currency))

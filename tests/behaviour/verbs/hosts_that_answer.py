@@ -15,24 +15,38 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    from jupyter_awsgpu.model import Instance
+    from jupyter_awsgpu.model import Endpoint, Instance
 
 OWN_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIMPkccS+SKCuXI52hWq4A5ZzNU7i05ySyEFT1WWT0Vu7"
+VERSIONS = {"dask": "2026.1.1", "distributed": "2026.1.1"}
 READY = {"phase": "ready", "steps": [], "version": "1.2.3", "python": "3.12", "idle_stop_in_s": 3600.0}
 
 
 class HostThatAnswers:
-    """Stands for `host.Host`: an instance that is set up."""
+    """Stands for `host.Host`: an instance that is set up, and knows its part of a cluster once it was told."""
 
     host_key = OWN_KEY
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, instance_id: str = "", told: dict[str, dict[str, Any]] | None = None) -> None:
         self.name = name
+        self._id = instance_id
+        self._told = {} if told is None else told
 
-    def run(self, command: Sequence[str], **_how: Any) -> Result:
+    def run(self, command: Sequence[str], stdin: bytes = b"", **_how: Any) -> Result:
         """Answer the guest's verbs; anything else succeeds without a word."""
+        if list(command[1:3]) == ["cluster", "join"]:
+            self._told[self._id] = json.loads(stdin)
+        if list(command[1:3]) == ["cluster", "show"]:
+            return self._show(self._told.get(self._id))
         answers = {"status": READY, "hostkey": {"public": OWN_KEY}, "jupyter": {"port": 8888, "token": "t" * 48}}
         return Result(0, json.dumps(answers.get(command[1] if len(command) > 1 else "", {})).encode(), b"")
+
+    def _show(self, known: dict[str, Any] | None) -> Result:
+        if known is None:
+            return Result(1, b"", b"awsgpu-guest: there is no cluster here")
+        present = [one["node"] for one in self._told.values() if one["cluster"] == known["cluster"]]
+        said = known | {"versions": VERSIONS, "joined": len(present), "tasks": 0, "present": present}
+        return Result(0, json.dumps(said).encode(), b"")
 
     def follow(self, _command: Sequence[str], **_how: Any) -> Iterator[str]:
         """Yield the one report there is."""
@@ -54,12 +68,16 @@ class HostThatAnswers:
 
 
 class HostsThatAnswer:
-    """Stands for `host.Hosts`: whoever is dialled answers."""
+    """Stands for `host.Hosts`: whoever is dialled answers; what each was told, and under which pins, is kept."""
 
-    def connect(self, _endpoint: Any, *, launch_id: str, name: str, **_how: Any) -> HostThatAnswers:
+    def __init__(self) -> None:
+        self.told: dict[str, dict[str, Any]] = {}
+        self.pinned: dict[str, set[str]] = {}
+
+    def connect(self, endpoint: Endpoint, *, launch_id: str, name: str, **_how: Any) -> HostThatAnswers:
         """Return the host at once."""
-        del launch_id
-        return HostThatAnswers(name)
+        self.pinned.setdefault(endpoint.instance_id, set()).add(launch_id)
+        return HostThatAnswers(name, endpoint.instance_id, self.told)
 
 
 class TunnelsToOnePage(Tunnels):
@@ -69,9 +87,23 @@ class TunnelsToOnePage(Tunnels):
         super().__init__(*places)
         self._since, self._port = since, port
 
-    def open(self, instance: Instance, **_how: Any) -> Tunnel:
+        self._open: dict[str, Tunnel] = {}
+
+    def open(self, instance: Instance, **how: Any) -> Tunnel:
         """Return the tunnel at once."""
-        return Tunnel(instance.instance_id, instance.name, ((self._port, 8888),), 1, 0.0, "up", self._since)
+        forwards = ((self._port, 8888), *how.get("forwards", ()))
+        self._open[instance.instance_id] = Tunnel(
+            instance.instance_id, instance.name, forwards, 1, 0.0, "up", self._since
+        )
+        return self._open[instance.instance_id]
+
+    def find(self, instance_id: str) -> Tunnel | None:
+        """Return the tunnel that was opened."""
+        return self._open.get(instance_id)
+
+    def close(self, instance_id: str) -> bool:
+        """Forget it."""
+        return self._open.pop(instance_id, None) is not None
 
 
 class Page:

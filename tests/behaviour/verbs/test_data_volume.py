@@ -33,7 +33,7 @@ def launched(desk: Desk, wishes: Wishes, *, yes: bool = False) -> tuple[Instance
     with bench.records.operations.begin("launch", wishes.name, bench.listener) as operation:
         run = _Launch(bench, wishes, operation, Way(8889))
         choice = near_data(decide(bench, wishes), known, yes=yes)
-        instance = run._create_somewhere(bench.clouds.identity(), choice, known, yes=yes)
+        (instance,) = run._create_somewhere(bench.clouds.identity(), choice, known, yes=yes)
         return instance, attach_data(bench, instance, wishes, known, operation)
 
 

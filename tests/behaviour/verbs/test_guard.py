@@ -112,7 +112,7 @@ def test_it_fires_where_nothing_else_ends_the_instance(desk: Desk, role: str) ->
     due = desk.bench.cloud().instance(box.instance_id)
     tags = {**dict(due.tags), "jupyter-awsgpu:guard-hours": "-1"}
     with desk.bench.records.operations.begin("start", "mine") as operation:
-        arm_guard(desk.bench, type(due)(**{**_fields(due), "tags": tuple(tags.items())}), operation)
+        arm_guard(desk.bench, [type(due)(**{**_fields(due), "tags": tuple(tags.items())})], operation)
     desk.bench.cloud().wait_for(box.instance_id, {InstanceState.STOPPED}, timeout_s=20)
 
 

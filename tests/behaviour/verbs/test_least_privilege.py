@@ -101,6 +101,8 @@ def a_life(bench: Workbench, desk: Desk, role_arn: str) -> None:
     terminate(bench, "second", yes=True)
     launch(bench, desk.wish(name="mine", data_gb=20, zone="us-west-2b"), yes=True)  # the data move, and grow
     launch(bench, desk.wish(name="cheap", spot="yes"), yes=True)
+    launch(bench, desk.wish(name="many", nodes=2, engine="dask"), yes=True)
+    terminate(bench, "many", yes=True)
     launch(bench, desk.wish(name="away", image="kept", region="us-east-1"), yes=True)  # the image goes along
 
 

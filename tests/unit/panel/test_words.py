@@ -57,6 +57,7 @@ NOWHERE_IN_A_PAGE = {
     "demo": "the panel has a switch for it",
     "cell": "a notebook's cell says it with %%awsgpu",
     "completion": "a shell's",
+    "dask": "its client belongs to the notebook that asks for it",
     "list": "another name of status",
 }
 
