@@ -49,6 +49,8 @@ class Vendor:
         self.asked: list[str] = []
         self.broken: dict[str, int] = {}
         """Path → how often its answer is cut short from now on."""
+        self.shelves = [rootfs.wheels()]
+        """Folders of the wheels in the index."""
         self._server: http.server.ThreadingHTTPServer | None = None
 
     def prepare(self, host: RealHost) -> None:
@@ -80,6 +82,11 @@ class Vendor:
         path = host.disk("/usr/local/bin/lspci")
         path.write_text(LSPCI)
         path.chmod(0o755)
+
+    def with_engine(self, host: RealHost) -> None:
+        """Prepare a host whose index has Dask."""
+        self.shelves.append(rootfs.engine_wheels())
+        self.prepare(host)
 
     def _package(self, name: str, content: dict[str, str], postinst: str = "") -> Path:
         """Build a real package."""
@@ -135,14 +142,11 @@ class Vendor:
 
             def _wheel_page(self) -> None:
                 name = self.path.split("/")[2]
+                wheels = {one.name: one for shelf in vendor.shelves for one in shelf.glob("*.whl")}
                 if name == "files":
-                    data = (rootfs.wheels() / self.path.split("/")[3]).read_bytes()
+                    data = wheels[self.path.split("/")[3]].read_bytes()
                 else:
-                    found = [
-                        one.name
-                        for one in rootfs.wheels().glob("*.whl")
-                        if _plain(one.name.split("-")[0]) == _plain(name)
-                    ]
+                    found = [one for one in wheels if _plain(one.split("-")[0]) == _plain(name)]
                     data = "".join(f'<a href="/simple/files/{one}">{one}</a>\n' for one in found).encode()
                 self.send_response(200)
                 self.send_header("Content-Type", "text/html" if name != "files" else "application/octet-stream")
