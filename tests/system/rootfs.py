@@ -9,10 +9,8 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import platform
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 SUITE = "bookworm"
@@ -23,11 +21,6 @@ PACKAGES = (
     *("procps", "pciutils", "apt-utils", "curl", "kmod", "python3", "python3-venv", "python3-pip", "dpkg-dev", "tmux"),
 )
 WHEELS = ("jupyterlab>=4.2", "ipykernel", "pip", "setuptools", "wheel")
-ENGINE_WHEELS = ("dask[array,dataframe,distributed]", "bokeh", "jupyter-server-proxy", "dask-labextension")
-PYTHON = "3.11"
-"""Debian's, on the hosts."""
-
-GLIBCS = ("manylinux2014", *(f"manylinux_2_{minor}" for minor in (17, 24, 26, 27, 28, 31, 34)))
 
 CLOUD_CFG = """datasource_list: [NoCloud, None]
 locale: C.UTF-8
@@ -81,23 +74,6 @@ def cache() -> Path:
 def wheels() -> Path:
     """Return a folder of wheels for Debian's Python: JupyterLab and all it needs (a local package index)."""
     return cache() / "wheels"
-
-
-def engine_wheels() -> Path:
-    """Return a folder of wheels for Debian's Python: Dask, and what Jupyter shows of it; downloaded once (150 MB)."""
-    mark = hashlib.sha256(repr((ENGINE_WHEELS, PYTHON, GLIBCS)).encode()).hexdigest()[:12]
-    folder = cache() / f"engine-{mark}"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / "whole").exists():
-            argv = [sys.executable, "-m", "pip", "download", "--quiet", "--dest", str(folder), "--only-binary=:all:"]
-            argv += ["--implementation", "cp", "--python-version", PYTHON]
-            argv += [word for one in GLIBCS for word in ("--platform", f"{one}_{platform.machine()}")]
-            with (cache() / "build.log").open("wb") as log:
-                _do([*argv, *ENGINE_WHEELS], log)
-            (folder / "whole").touch()
-    return folder
 
 
 def base() -> Path:

@@ -86,8 +86,8 @@ def _leave(one: Any) -> None:
     identity = one.real.path("/var/lib/awsgpu/identity.json")
     identity.write_text(json.dumps({"instance_id": "i-0ddddddddddddddd1"}))
     one.real.run("awsgpu-guest", "boot")
-    units = one.real.run("systemctl", "list-units", "--all", "--plain", "--no-legend", "awsgpu-*")
-    assert "dask" not in units.replace("awsgpu-boot", "")
+    units = ("systemctl", "list-units", "--all", "--plain", "--no-legend", "awsgpu-dask*", "awsgpu-cluster*")
+    one.real.until(lambda: not one.real.run(*units).strip(), 60, "services of the cluster are left")
     found = "find /etc/systemd /etc/awsgpu /home /var/lib/awsgpu /var/tmp -name '*dask*' -o -name '*.pem'"
     left = one.real.run("sh", "-c", f"{found} | grep -v site-packages").split()
     assert [path for path in left if "/.config/dask" not in path] == []

@@ -17,6 +17,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Self
 
 from tests.system import rootfs
+from tests.system.cluster import packages
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -85,7 +86,7 @@ class Vendor:
 
     def with_engine(self, host: RealHost) -> None:
         """Prepare a host whose index has Dask."""
-        self.shelves.append(rootfs.engine_wheels())
+        self.shelves.append(packages.wheels())
         self.prepare(host)
 
     def _package(self, name: str, content: dict[str, str], postinst: str = "") -> Path:
