@@ -8,7 +8,6 @@ with its neighbours. The messages are the kernel's, signed by it, and are passed
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import json
 import os
@@ -21,6 +20,7 @@ import zmq
 from .kernel_door import Door, write
 from .kernel_kept import Kept
 from .kernel_process import DELIMITER, Kernel
+from .kernel_runs import Run, Runs
 
 WORK = ("execute_request", "comm_open", "comm_msg", "comm_close")
 OUTPUT = ("stream", "display_data", "update_display_data", "execute_result", "comm_msg", "clear_output")
@@ -33,16 +33,6 @@ AFTER_END_S = 600.0  # how long the news of a kernel's end is kept at least
 CUT = "\n[awsgpu: %d messages (%.1f MB) are missing here: beyond %.0f MB nothing is kept for a notebook that is away]\n"
 
 
-class Run:
-    """One execution of a cell, from its request to the last word about it."""
-
-    def __init__(self, cell: str, session: str) -> None:
-        self.cell = cell
-        self.session = session
-        self.numbers: list = []
-        self.done = False
-
-
 class Relay:
     """The kernel's keeper. One thread; everything happens in `turn`."""
 
@@ -51,7 +41,7 @@ class Relay:
         self.limit = int(request.get("keep_bytes") or KEEP_BYTES)
         self.lease_s = request.get("lease_s")
         self.kept = Kept(os.path.join(folder, "kept"))
-        self.runs: "collections.OrderedDict" = collections.OrderedDict()
+        self.runs = Runs(self.kept)
         self.working: dict = {}  # message id -> header, while the kernel is at it
         self.cut: dict = {}  # message id -> [header, messages, bytes] that were not kept
         self.waiting = False  # for its user
@@ -91,9 +81,9 @@ class Relay:
             return
         if cause in self.cut and kind == "status" and cause not in self.working:
             self.mark(cause)
-        self.keep(channel, parts, cause)
-        if kind == "execute_reply" and cause in self.runs:
-            self.runs[cause].done = True
+        self.keep(channel, parts, cause, kind in OUTPUT)
+        if kind == "execute_reply":
+            self.runs.done(cause)
 
     def _follow(self, state: str, cause: str, parent: dict) -> None:
         if state == "busy" and parent.get("msg_type") in WORK:
@@ -103,8 +93,9 @@ class Relay:
 
     def _too_much(self, kind: str, cause: str, parts: list, at: int) -> bool:
         size = sum(len(part) for part in parts)
-        if self.kept.bytes + size > self.limit // 2:
-            self._release()
+        over = self.kept.bytes + size - self.limit // 2
+        if over > 0:
+            self.runs.make_room(over + self.limit // 8)  # not for each message anew
         if kind not in OUTPUT or self.kept.bytes + size <= self.limit:
             return False
         counted = self.cut.setdefault(cause, [parts[at + 3], 0, 0])
@@ -112,25 +103,18 @@ class Relay:
         counted[2] += size
         return True
 
-    def _release(self) -> None:
-        """Let go of what has arrived and was kept for a page that comes anew."""
-        for run in self.runs.values():
-            for number in run.numbers:
-                if number in self.kept.messages and self.kept.messages[number].acked:
-                    self.kept.drop(number)
-            run.numbers = [number for number in run.numbers if number in self.kept.messages]
-
     def mark(self, cause: str) -> None:
         """Say, where they are missing, how many messages were not kept."""
         parent, count, size = self.cut.pop(cause)
-        content = {"name": "stderr", "text": CUT % (count, size / 1e6, self.limit / 1e6)}
-        self.keep("iopub", [b"stream.stderr", *self.kernel.message("stream", parent, content)], cause)
+        self.keep("iopub", self._mark(parent, count, size), cause, True)
 
-    def keep(self, channel: str, parts: list, cause: str) -> None:
+    def _mark(self, parent: bytes, count: int, size: int) -> list:
+        content = {"name": "stderr", "text": CUT % (count, size / 1e6, self.limit / 1e6)}
+        return [b"stream.stderr", *self.kernel.message("stream", parent, content)]
+
+    def keep(self, channel: str, parts: list, cause: str, output: bool) -> None:
         """Give a message its number, for the laptop."""
-        number = self.kept.add({"c": channel}, parts, cause)
-        if cause in self.runs:
-            self.runs[cause].numbers.append(number)
+        self.runs.add(cause, self.kept.add({"c": channel}, parts, cause), output)
 
     # ── what the laptop says ──
 
@@ -140,14 +124,16 @@ class Relay:
             self.hello = about["hello"]
         elif "ack" in about:
             for number in about["ack"]:
-                self._acknowledged(number)
+                self.runs.arrived(number)
         elif "recall" in about:
-            self._recall(about["recall"], about["by"], about["here"])
+            self._recall(about["recall"], about["by"])
         elif about.get("n", 0) > self.got:
             self.got = about["n"]
             if "signal" in about:
                 self.dismissed = self.dismissed or about["signal"] in (signal.SIGTERM, signal.SIGKILL)
                 self.signal(about["signal"])
+            elif "saved" in about:
+                self.runs.saved(about["saved"])
             elif "c" in about:
                 self._forward(about["c"], parts)
             self.say({"got": self.got})
@@ -180,39 +166,19 @@ class Relay:
         header = json.loads(parts[at + 2])
         if header.get("msg_type") == "execute_request":
             cell = json.loads(parts[at + 4]).get("cellId") or ""
-            self.runs[header["msg_id"]] = Run(cell, header.get("session", ""))
+            self.runs.begin(header["msg_id"], Run(cell, header.get("session", ""), parts[at + 2]))
         if header.get("msg_type") == "input_reply":
             self.waiting = False
         self.kernel.send(channel, parts)
 
-    def _acknowledged(self, number: int) -> None:
-        one = self.kept.messages.get(number)
-        if one is None:
-            return
-        one.acked = True
-        run = self.runs.get(one.parent)
-        if run is None:
-            self.kept.drop(number)
-        elif run.done and all(self.kept.messages[n].acked for n in run.numbers if n in self.kept.messages):
-            self._forget(one.parent)
-
-    def _forget(self, cause: str) -> None:
-        for number in self.runs.pop(cause).numbers:
-            self.kept.drop(number)
-
-    def _recall(self, question: str, asking: str, here: list) -> None:
-        """Send a page again, from the beginning, what other pages' cells said: those that run, and what nobody took."""
-        for cause, run in list(self.runs.items()):
-            gone = run.session not in here
-            if run.session == asking or not run.cell or (run.done and not gone):
-                continue
-            for number in run.numbers:
-                one = self.kept.messages.get(number)
-                if one is not None and one.about["c"] == "iopub":
-                    one.acked = one.acked or gone
-                    self.say({"again": question, "cell": run.cell}, self.kept.parts(one))
-            if run.done:
-                self._forget(cause)
+    def _recall(self, question: str, asking: str) -> None:
+        """Send a page again, from the beginning, what other pages' cells said and nobody has saved."""
+        for run, one in self.runs.told(asking):
+            about = {"again": question, "cell": run.cell}
+            if one is None:
+                self.say(about, self._mark(run.header, *run.lost[:2]))
+            elif one.about["c"] == "iopub":
+                self.say(dict(about, number=one.about["n"]), self.kept.parts(one))
         self.say({"recalled": question})
 
     def say(self, about: dict, parts: list = ()) -> None:  # type: ignore[assignment]

@@ -44,7 +44,9 @@ KEEP_BYTES = 256 * 1024 * 1024
 LOST = -1
 """The exit status of a kernel that is gone, nobody knows how."""
 
-PROGRAM = ("__init__.py", "kernel_door.py", "kernel_kept.py", "kernel_process.py", "kernel_relay.py")
+PROGRAM = tuple(
+    f"{name}.py" for name in ("__init__", "kernel_door", "kernel_kept", "kernel_process", "kernel_relay", "kernel_runs")
+)
 
 _Frames = "Iterator[tuple[dict[str, Any], list[bytes]]]"
 
@@ -100,6 +102,7 @@ class RemoteKernel:
         self._outbox.put({"signal": number})
         if number in (signal.SIGTERM, KILL):
             self._owed = True
+            self._doors.dismiss()
             self._wait_until_sent()
         if number == KILL and self._dialogue is None:
             self.ended(-KILL)  # as far as this machine is concerned; the rest is owed
@@ -148,9 +151,13 @@ class RemoteKernel:
         """Let the relay forget what has been given to its clients."""
         self._outbox.say({"ack": numbers})
 
-    def recall(self, question: str, asking: str, here: list[str]) -> None:
-        """Ask, for one page, what was said to others: to those that are `here`, and to those that are not."""
-        self._outbox.say({"recall": question, "by": asking, "here": here})
+    def recall(self, question: str, asking: str) -> None:
+        """Ask, for one page, what other pages' cells said that nobody has saved; a break loses the question."""
+        self._outbox.say({"recall": question, "by": asking})
+
+    def saved(self, causes: list[str]) -> None:
+        """Have the relay know which requests' output is in a notebook's file."""
+        self._outbox.put({"saved": causes})
 
     def ended(self, status: int) -> None:
         """Take note of the kernel's end."""
@@ -227,9 +234,9 @@ class RemoteKernel:
                 self._left.set()
                 self._drop()
         elif "again" in about:
-            self._doors.recalled(about["again"], about["cell"], parts)
+            self._doors.recalled(about["again"], about["cell"], about.get("number", 0), parts)
         elif "recalled" in about:
-            self._doors.recalled(about["recalled"], None, [])
+            self._doors.recalled(about["recalled"], None, 0, [])
         elif about.get("n", 0) > self._last:
             self._last = about["n"]
             exit_ = "exit" in about

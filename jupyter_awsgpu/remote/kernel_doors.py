@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from jupyter_awsgpu.remote import kernel_messages as messages
+from jupyter_awsgpu.remote.kernel_recalls import RECALL, SAVED, SETTLED_S, Recalls
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,14 +29,11 @@ if TYPE_CHECKING:
 
 CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 
-SETTLED_S = 0.25
-"""How long after a page's first word its subscription to the output is sure to stand."""
-
 LATE_BYTES_PER_S, LATE_MESSAGES_PER_S = 600_000, 500
 """How fast missed output is handed on: Jupyter's server drops what is beyond 1 MB or 1,000 messages a second."""
 
-RECALL = "awsgpu_recall"
-"""The request of a page that was opened anew for what its cells said while no page was there."""
+LOST_PAGE_S = 10.0
+"""How long a kernel's end is kept from pages that are here, for others that may come back."""
 
 
 class Said(NamedTuple):
@@ -56,8 +54,11 @@ class Kernel(Protocol):
     def handed_on(self, numbers: list[int]) -> None:
         """Take note that these messages have been given to their clients."""
 
-    def recall(self, question: str, asking: str, here: list[str]) -> None:
-        """Ask, for one page, what was said to others: to those that are `here`, and to those that are not."""
+    def recall(self, question: str, asking: str) -> None:
+        """Ask, for one page, what other pages' cells said that nobody has saved; a break loses the question."""
+
+    def saved(self, causes: list[str]) -> None:
+        """Take note that what these requests led to is in a notebook's file."""
 
     def ended(self, status: int) -> None:
         """Take note that the kernel ended, and that all it said has been handed on."""
@@ -93,7 +94,8 @@ class Doors:
         self._done: list[int] = []
         self._frozen = False
         self._exit: int | None = None
-        self._recalls: dict[str, tuple[str, list[bytes], list[dict[str, Any]]]] = {}
+        self._recalls = Recalls()
+        self._dismissed = False
         self._allowance = (time.monotonic(), float(LATE_BYTES_PER_S), float(LATE_MESSAGES_PER_S))
         self._thread.start()
 
@@ -160,9 +162,13 @@ class Doors:
         self._do(held.set)
         held.wait(5)
 
-    def recalled(self, question: str, cell: str | None, parts: list[bytes]) -> None:
+    def dismiss(self) -> None:
+        """Expect the kernel's end: somebody here asked for it."""
+        self._do(lambda: setattr(self, "_dismissed", True))
+
+    def recalled(self, question: str, cell: str | None, number: int, parts: list[bytes]) -> None:
         """One message of the answer to a page's question, or (`cell` is None) its end."""
-        self._do(lambda: self._recalled(question, cell, parts))
+        self._do(lambda: self._recalled(question, cell, number, parts))
 
     def _do(self, work: Callable[[], None]) -> None:
         self._work.put(work)
@@ -226,11 +232,14 @@ class Doors:
         if kind == "kernel_info_request":
             self._asked[name, parts[0]] = parts
             self._answer()
-        elif kind == f"{RECALL}_request" and self.kernel is not None:
-            question = str(header.get("msg_id"))
-            self._recalls[question] = (name, parts, [])
-            self.kernel.recall(question, session, sorted(self._here))
+        elif kind == f"{RECALL}_request":
+            self._recalls.take(name, parts)
+        elif kind == f"{SAVED}_request":
+            self._saved(name, parts)
         elif self.kernel is not None:
+            self._dismissed = self._dismissed or kind == "shutdown_request"
+            if kind == "execute_request":
+                self._recalls.begun(parts)
             self.kernel.hand_over(name, parts)
 
     def _answer(self) -> None:
@@ -255,9 +264,12 @@ class Doors:
         if self.anew and running:
             self._say_status(running, "busy")  # the server that asks has not heard it begin
         self._answer()
+        self._recalls.again()
 
     def _forget(self) -> None:
         self.info = self.running = None
+        self._dismissed = False
+        self._recalls.another()
         self._queue.clear()
         self._held.clear()
 
@@ -267,7 +279,7 @@ class Doors:
         """Hand on what may be; return how many milliseconds from now there may be more, if ever by itself."""
         if self._frozen:
             return None
-        wait_s = self._let_in()
+        wait_s = self._ask(self._let_in())
         while self._queue:
             said = self._queue[0]
             session = str(messages.parent_of(said.parts).get("session", ""))
@@ -276,8 +288,9 @@ class Doors:
                 if session in self._here:
                     wait_s = SETTLED_S
                 continue
-            if said.channel == "exit" and self._held:
-                break  # what it said before has its turn first
+            if said.channel == "exit" and self._has_more_to_say():
+                wait_s = SETTLED_S
+                break
             pause_s = self._pause(said)
             if pause_s > 0:
                 wait_s = pause_s if wait_s is None else min(wait_s, pause_s)
@@ -334,18 +347,41 @@ class Doors:
 
     # ── pages opened anew ──
 
-    def _recalled(self, question: str, cell: str | None, parts: list[bytes]) -> None:
-        asked = self._recalls.get(question)
+    def _ask(self, wait_s: float | None) -> float | None:
+        """Ask the relay what pages want to know, once they are sure to hear what is said from then on."""
+        if self.info is None or self.kernel is None:
+            return wait_s
+        for question, session in self._recalls.due():
+            self.kernel.recall(question, session)
+        return SETTLED_S if self._recalls.waiting else wait_s
+
+    def _has_more_to_say(self) -> bool:
+        """Whether the kernel's end must wait: for what pages, those to come among them, have to be told before."""
+        if self._dismissed:
+            return False
+        late = time.monotonic() - LOST_PAGE_S
+        return not self._recalls.ask_last() or (bool(self._held) and not any(late > one for one in self._here.values()))
+
+    def _recalled(self, question: str, cell: str | None, number: int, parts: list[bytes]) -> None:
+        if cell is not None:
+            self._recalls.tell(question, cell, number, parts)
+            return
+        asked = self._recalls.told(question)
         if asked is None:
             return
-        name, request, found = asked
-        if cell is not None:
-            header, parent = messages.header_of(parts), messages.parent_of(parts)
-            found.append({"cell": cell, "header": header, "parent": parent, "content": messages.content_of(parts)})
-            return
-        del self._recalls[question]
+        self._done += [one for one, session in asked.numbers.items() if one and session not in self._here]
         for session in [one for one in self._held if one not in self._here]:  # the answer has them
             self._done += [said.number for said in self._held.pop(session)]
         self.anew = bool(self._held)  # what follows is for the page that asked
-        answer = messages.message(self.key, f"{RECALL}_reply", messages.header_of(request), {"messages": found})
-        self._sockets[name].send_multipart([request[0], *answer])
+        self._reply(RECALL, asked.channel, asked.request, {"messages": asked.found})
+
+    def _saved(self, name: str, parts: list[bytes]) -> None:
+        causes = [str(one) for one in messages.content_of(parts).get("ended", [])]
+        self._recalls.saved(causes)
+        if self.kernel is not None:
+            self.kernel.saved(causes)
+        self._reply(SAVED, name, parts, {})
+
+    def _reply(self, kind: str, channel: str, request: list[bytes], content: dict[str, Any]) -> None:
+        answer = messages.message(self.key, f"{kind}_reply", messages.header_of(request), content)
+        self._sockets[channel].send_multipart([request[0], *answer])

@@ -22,6 +22,11 @@ def parent_of(parts: list[bytes]) -> dict[str, Any]:
     return _document(parts, 3)
 
 
+def metadata_of(parts: list[bytes]) -> dict[str, Any]:
+    """Return a message's metadata."""
+    return _document(parts, 4)
+
+
 def content_of(parts: list[bytes]) -> dict[str, Any]:
     """Return a message's content."""
     return _document(parts, 5)

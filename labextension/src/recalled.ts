@@ -1,10 +1,13 @@
-/** One message that a page missed, as `remote/kernel_doors.py` tells it. */
+/** One message that a page missed, as `remote/kernel_recalls.py` tells it. */
 import type { JSONObject } from '@lumino/coreutils';
 
-/** The question's name; Python's `kernel_doors.RECALL` is the same. */
+/** The question's name; Python's `kernel_recalls.RECALL` is the same. */
 export const RECALL = 'awsgpu_recall';
 
-/** How the names of kernels begin that know the answer. */
+/** The name of word that a notebook is saved; Python's `kernel_recalls.SAVED` is the same. */
+export const SAVED = 'awsgpu_saved';
+
+/** How the names of kernels begin that know both. */
 export const RECALLING_KERNELS = 'awsgpu-';
 
 export interface IRecalled {

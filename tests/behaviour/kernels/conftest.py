@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import gc
+import warnings
+
 import pytest
+from jupyter_core.utils import ensure_event_loop
 
 from jupyter_awsgpu import wiring
 from jupyter_awsgpu.verbs import kernel as verb
 from tests.behaviour.road.terminal import run
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_loops_left():
+    """Close the event loops that jupyter_client's blocking client opens and leaves to chance."""
+    yield
+    ensure_event_loop().close()
+    with warnings.catch_warnings(action="ignore"):
+        gc.collect()
 
 
 @pytest.fixture(scope="module")

@@ -11,6 +11,7 @@ import threading
 import time
 from contextlib import suppress
 from pathlib import Path
+from queue import Empty
 
 import pytest
 from jupyter_client import BlockingKernelClient
@@ -101,6 +102,8 @@ class LocalHost:
                 pipe.close()
 
     def tidy(self):
+        if self._process is None:
+            return
         self._process.stdin.close()
         self._process.stdout.close()
 
@@ -142,6 +145,28 @@ class Page:
 
     def run(self, code):
         return self.hear(self.send(code))
+
+    def ask(self, name, **content):
+        """Ask the near end, not the kernel."""
+        asked = self.client.session.msg(f"{name}_request", content)
+        self.client.control_channel.send(asked)
+        return asked
+
+    def answer(self, asked):
+        """Return what the near end answers."""
+        while True:
+            reply = self.client.get_control_msg(timeout=WITHIN_S)
+            if reply["parent_header"].get("msg_id") == asked["header"]["msg_id"]:
+                assert reply["msg_type"] == asked["msg_type"].replace("request", "reply")
+                return reply["content"]
+
+    def recall(self):
+        """Return what other pages' cells said, as JupyterLab's page asks for it."""
+        return self.answer(self.ask("awsgpu_recall"))["messages"]
+
+    def saved(self, ended):
+        """Tell that the notebook's file has the output of these runs."""
+        self.answer(self.ask("awsgpu_saved", ended=ended))
 
     def close(self):
         self.client.stop_channels()
@@ -294,6 +319,12 @@ def test_a_later_process_has_the_kernel_again(case):
     assert case.page().run("print(i)") == ("29\n", "ok")
 
 
+def text_of(messages, cell):
+    """What a cell printed, of what a page was told anew."""
+    said = [one["content"]["text"] for one in messages if one["cell"] == cell and one["header"]["msg_type"] == "stream"]
+    return "".join(said)
+
+
 def test_a_page_opened_anew_is_told_what_it_missed(case):
     """A page that never comes back leaves its cell's output to the next one, whole, with the cell's name."""
     page = case.start()
@@ -304,15 +335,115 @@ def test_a_page_opened_anew_is_told_what_it_missed(case):
     case.resume()
     until(lambda: case.status()["execution_state"] == "idle", "it has ended")
     new = case.page()
-    asked = new.client.session.msg("awsgpu_recall_request", {})
-    new.client.control_channel.send(asked)
-    reply = new.client.get_control_msg(timeout=WITHIN_S)
-    assert reply["msg_type"] == "awsgpu_recall_reply"
-    messages = reply["content"]["messages"]
+    messages = new.recall()
     assert {one["cell"] for one in messages} == {"the-cell"}
-    text = "".join(one["content"]["text"] for one in messages if one["header"]["msg_type"] == "stream")
-    assert text == "one\ntwo\n"
+    assert text_of(messages, "the-cell") == "one\ntwo\n"
     assert new.run("1") == ("", "ok")
+
+
+def test_what_was_taken_and_never_saved_is_told_again(case):
+    """A page hears its cell to the end and closes without saving: the next page is told it all, and the one after."""
+    page = case.start()
+    assert page.recall() == []
+    assert page.run("print('seen and lost')") == ("seen and lost\n", "ok")
+    page.close()
+    for _ in range(2):
+        assert text_of(case.page().recall(), "c1") == "seen and lost\n"
+    case.kernel.rest()
+    case.resume()
+    assert text_of(case.page().recall(), "c1") == "seen and lost\n"
+
+
+def test_what_is_saved_or_run_again_is_let_go(case):
+    """Once a page says that its notebook has the output, or the cell is run again, nothing is kept of it."""
+    page = case.start()
+    page.recall()
+    cells = [page.send("print('first')", cell="a"), page.send("print('second')", cell="b")]
+    for cell in cells:
+        page.hear(cell)
+    page.saved(cells[:1])
+    assert text_of(case.page().recall(), "b") == "second\n"
+    page.hear(page.send("print('third')", cell="b"))
+    told = case.page().recall()
+    assert (text_of(told, "a"), text_of(told, "b")) == ("", "third\n")
+    page.saved([told[-1]["parent"]["msg_id"]])
+    assert case.page().recall() == []
+    until(lambda: not (case.folder / "kept").stat().st_size, "nothing is kept")
+
+
+def test_a_client_that_never_says_what_it_saved_leaves_nothing_behind(case):
+    """For one that does not know the words, what has arrived is let go of."""
+    page = case.start()
+    page.run("print('as ever')")
+    until(lambda: not (case.folder / "kept").stat().st_size, "nothing is kept")
+
+
+def test_a_question_outlives_the_line_that_it_was_asked_on(case):
+    """A page asks what it missed while the line is cut, and is told all of it when the line is back."""
+    page = case.start()
+    page.recall()
+    page.run("print('before')")
+    page.close()
+    new = case.page()
+    case.line.cut()
+    asked = new.ask("awsgpu_recall")
+    with pytest.raises(Empty):
+        new.client.get_control_msg(timeout=1)
+    case.line.open = True
+    assert text_of(new.answer(asked)["messages"], "c1") == "before\n"
+
+
+def test_a_page_that_recalls_goes_on_hearing_the_cell(case):
+    """What a cell says after the answer comes over the ordinary way, each message once."""
+    page = case.start()
+    page.recall()
+    cell = page.send("import time\nfor i in range(60):\n    print(i, flush=True)\n    time.sleep(0.05)")
+    until(lambda: case.status()["execution_state"] == "busy", "it runs")
+    page.close()
+    case.kernel.rest()
+    case.resume()
+    new = case.page()
+    told = new.recall()
+    known = {one["header"]["msg_id"] for one in told}
+    assert not any(one["header"]["msg_type"] == "status" and "idle" in one["content"].values() for one in told)
+    rest = []
+    while True:
+        message = new.client.get_iopub_msg(timeout=WITHIN_S)
+        if message["parent_header"].get("msg_id") != cell or message["header"]["msg_id"] in known:
+            continue
+        if message["msg_type"] == "stream":
+            rest.append(message["content"]["text"])
+        if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
+            break
+    assert text_of(told, "c1") + "".join(rest) == "".join(f"{i}\n" for i in range(60))
+
+
+def test_what_there_was_no_room_for_is_marked(case):
+    """Output that was taken makes room for newer; a page opened anew is told how much is missing, and where."""
+    page = case.start(keep_bytes=400_000)
+    page.recall()
+    for name in ("a", "b"):
+        page.hear(page.send("for i in range(15):\n    print('x' * 9_999, flush=True)\nprint('the end')", cell=name))
+    page.close()
+    told = case.page().recall()
+    assert text_of(told, "b").startswith("xxx")
+    assert "are missing here: beyond 0 MB nothing is kept" in text_of(told, "a")
+    assert [one["header"]["msg_type"] for one in told if one["cell"] == "a"][-2:] == ["stream", "status"]
+
+
+def test_the_output_of_a_kernel_that_died_is_there_for_the_next_page(case):
+    """Nobody is there when a kernel dies in a cell: what it said until then is told, and filled in, afterwards."""
+    page = case.start()
+    page.recall()
+    page.send("import os, time\nprint('epoch 37', flush=True)\ntime.sleep(0.5)\nos._exit(9)")
+    page.close()
+    assert case.kernel.wait(WITHIN_S) == 9
+    case.kernels.append(RemoteKernel("gpu", case.line.reach, case.doors[-1]))
+    case.kernel.start(case.key)  # as Jupyter starts a dead one again
+    assert text_of(case.page().recall(), "c1") == "epoch 37\n"
+    new = case.page()
+    new.run("'the cell is run again'")
+    assert text_of(case.page().recall(), "c1") == ""
 
 
 def test_a_question_asked_meanwhile_is_answered_afterwards(case):
