@@ -16,7 +16,7 @@ import shutil
 import sys
 import time
 
-from . import accounts, commands, engines, gpus, interpreter, jupyter, nodes, paths, services
+from . import accounts, commands, engines, gpus, identity, interpreter, jupyter, nodes, paths, services
 from .progress import Step
 
 FILE = "/etc/awsgpu/cluster.json"
@@ -105,17 +105,23 @@ def steps(config: dict) -> list:
         return []
     if engine is None:
         return [Step("engine", "Installing the cluster's engine", lambda: False, lambda say: _refuse(name, say))]
-    words, wanted = engine.requirements(part)
+    likely = part or _foreseen()
+    words, wanted = engine.requirements(likely)
     install = Step(
         "engine",
         "Installing " + engine.TITLE,
         lambda: not interpreter.missing(wanted, interpreter.packages(interpreter.path())),
-        lambda say: _install(engine, part, words, config, say),
+        lambda say: _install(engine, likely, words, config, say),
     )
     if not part:
         return [install]
     text = "Joining the cluster as its node %d" % part["node"]
     return [install, Step("cluster", text, lambda: _right(engine, part), lambda say: _begin(engine, part, say))]
+
+
+def _foreseen() -> dict:
+    """Return what of this node's part can be known before it is told: the first machine of a launch is the head."""
+    return {"node": 0} if identity.metadata("meta-data/ami-launch-index") == "0" else {}
 
 
 def _refuse(name: object, say) -> None:  # noqa: ANN001 - takes a sentence

@@ -2,7 +2,7 @@
 
 A recipe is a module of its own with `TITLE` (its name in a step's text) and these functions, of which all but `look`
 are pure but for the interpreter, user and home of this host. `part` is this node's part of the cluster
-(`cluster.document`), or nothing before it has joined:
+(`cluster.document`); before it has joined, `requirements` and `lab` are asked with as much of it as is foreseen:
 
     requirements(part)     what pip is asked for, and what must then be there: two lists
     lab(part)              which of it Jupyter loads when it starts, and must be started again for

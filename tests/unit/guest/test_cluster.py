@@ -37,6 +37,7 @@ WORKER = {**HEAD, "node": 2, "address": "10.0.0.7", "versions": {"dask": "2026.8
 def nobodys_machine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """An empty machine in a folder."""
     monkeypatch.setenv("AWSGPU_ROOT", str(tmp_path))
+    monkeypatch.setenv("AWS_EC2_METADATA_SERVICE_ENDPOINT", "http://127.0.0.1:9")  # nobody answers
     (tmp_path / "run/awsgpu").mkdir(parents=True)
     (tmp_path / "run/awsgpu/spot.json").write_text('{"spot": false}')
     paths.write_json(paths.state("python.json"), {"path": "/opt/pytorch/bin/python3"})
@@ -127,6 +128,7 @@ def test_every_engine_has_what_a_recipe_needs() -> None:
     ("part", "words", "checked"),
     [
         ({}, ["dask[array,dataframe,distributed]>=2024.8", "distributed>=2024.8"], ["dask>=2024.8", "pandas"]),
+        ({"node": 0}, ["bokeh>=3.1", "distributed>=2024.8"], ["dask-labextension>=7"]),
         (HEAD, ["bokeh>=3.1", "jupyter-server-proxy>=4.1.1", "dask-labextension>=7"], ["dask>=2024.8", "bokeh>=3.1"]),
         (WORKER, ["dask[array,dataframe,distributed]==2026.8.0", "numpy==2.4.6"], ["dask==2026.8.0", "numpy==2.4.6"]),
     ],
