@@ -137,6 +137,7 @@ class Machines:
             image=facts,
             tags=tags_of(instance),
             private_address=str(instance.private_ip),
+            launch_index=int(instance.ami_launch_index),
             network=str(store(machine.region).get_vpc(subnet.vpc_id).cidr_block),
             vpc=f"{machine.region} {subnet.vpc_id}",
             address=self._next_address(),

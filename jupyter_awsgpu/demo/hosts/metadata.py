@@ -87,6 +87,7 @@ class Metadata:
         spec = self._spec
         fixed = {
             "ami-id": spec.image_id,
+            "ami-launch-index": str(spec.launch_index),
             "hostname": f"{self._hostname}.ec2.internal",
             "instance-id": spec.instance_id,
             "instance-life-cycle": spec.lifecycle,

@@ -55,6 +55,7 @@ class HostSpec:
     account: str = "123456789012"
     image_id: str = "ami-00000000000000000"
     lifecycle: str = "on-demand"
+    launch_index: int = 0
 
     def to_json(self) -> str:
         """Return the spec as one JSON document, the user data in base64."""
