@@ -40,6 +40,8 @@ def lay_out(disk: Path) -> None:
         (disk / name).mkdir(parents=True, exist_ok=True)
     for name in ("var/lib", "var/log", "var/cache", "var/spool", "etc/ssh", "usr/local/bin", "usr/local/sbin"):
         (disk / name).mkdir(parents=True, exist_ok=True)
+    (disk / "var/tmp").mkdir(exist_ok=True)
+    (disk / "var/tmp").chmod(0o1777)
     if not (disk / "var/run").is_symlink():
         (disk / "var/run").symlink_to("/run")
     (disk / "root").chmod(0o711 if any(path.is_relative_to("/root") for path in interpreter_folders()) else 0o700)
