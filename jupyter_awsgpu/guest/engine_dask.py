@@ -93,12 +93,14 @@ def scheduler(part: dict) -> str:
 def services(part: dict, gpus: int) -> list:
     """Return the services of a node with so many GPUs."""
     workers = [_worker(part, gpu, gpus) for gpu in range(gpus)] or [_worker(part, None, 0)]
-    return [_scheduler(part), *workers] if part["node"] == 0 else workers
+    return [_scheduler(), *workers] if part["node"] == 0 else workers
 
 
-def _scheduler(part: dict) -> Service:
+def _scheduler() -> Service:
     local = "127.0.0.1:%d" % DASHBOARD_PORT
-    words = ["--protocol", "tls", "--host", part["address"], "--port", str(SCHEDULER_PORT)]
+    # By every address: the machines come by the private one, a client through the tunnel by 127.0.0.1. Whoever comes
+    # needs the cluster's certificate, and the security group lets in nobody but the machines.
+    words = ["--protocol", "tls", "--host", "0.0.0.0", "--port", str(SCHEDULER_PORT)]  # noqa: S104 # nosec B104
     words += ["--dashboard-address", local, "--scheduler-file", _scheduler_file()]
     return _service("dask-scheduler", ["scheduler", *words])
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
+from jupyter_awsgpu.errors import ClusterDown
 from jupyter_awsgpu.verbs.dask import require_alike
 
 if TYPE_CHECKING:
@@ -31,20 +32,25 @@ def versions_here() -> dict[str, str]:
 def client_of(way: DaskWay) -> Any:
     """Return a `distributed.Client` of the cluster; everything it gathers comes by the scheduler.
 
-    Raises `ExtraMissing` and `DaskDiffers` before anything is connected.
+    Raises `ExtraMissing` and `DaskDiffers` before anything is connected, `ClusterDown` where nobody answers.
     """
     require_alike(way, versions_here())
     import dask
-    from distributed import Client
-    from distributed.security import Security
+    import distributed
+
+    client: Any = distributed.Client
+    security_of: Any = distributed.Security
 
     dask.config.set({"distributed.dashboard.link": way.dashboard})  # the client's picture shows a link that leads there
     pair = way.secrets
-    security = Security(
+    security = security_of(
         tls_ca_file=pair and pair.ca,
         tls_client_cert=pair and pair.cert,
         tls_client_key=pair and pair.key,
         require_encryption=True,
     )
     # The workers' addresses are the cluster's own: nothing here leads to them but the scheduler.
-    return Client(way.scheduler, security=security, direct_to_workers=False, timeout=WITHIN_S)
+    try:
+        return client(way.scheduler, security=security, direct_to_workers=False, timeout=WITHIN_S)
+    except OSError as exc:
+        raise ClusterDown(name=way.name) from exc
