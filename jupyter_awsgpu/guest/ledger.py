@@ -22,7 +22,7 @@ def update() -> dict:
     older = sum(row["seconds"] for row in boots[:-BOOTS_KEPT]) + ledger.get("older_s", 0)
     row = {"id": paths.boot_id(), "until": round(paths.now()), "seconds": round(uptime(), 1)}
     ledger = {"boots": [*boots[-BOOTS_KEPT:], row], "older_s": older}
-    paths.write_json(path, ledger)
+    paths.note_json(path, ledger)
     return ledger
 
 

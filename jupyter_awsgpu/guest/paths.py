@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import sys
 import time
 
 MOUNT = "AWSGPU_ROOT"
@@ -69,6 +70,14 @@ def write_json(path: str, value: object, mode: int = 0o644) -> None:
     write_text(path, json.dumps(value, sort_keys=True) + "\n", mode)
 
 
+def note_json(path: str, value: object) -> None:
+    """Write JSON where there is room; a disk that is full or read-only is no reason not to go on."""
+    try:
+        write_json(path, value)
+    except OSError as exc:
+        print("awsgpu: could not write: %s" % exc, file=sys.stderr)  # noqa: T201 - the service's log
+
+
 def write_text(path: str, text: str, mode: int = 0o644, owner: tuple | None = None) -> bool:
     """Write a file atomically and durably, never for a moment with a wider mode; say whether it changed."""
     try:
@@ -78,14 +87,18 @@ def write_text(path: str, text: str, mode: int = 0o644, owner: tuple | None = No
     if not same:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         new = "%s.%d.new" % (path, os.getpid())
-        with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as stream:
-            os.fchmod(stream.fileno(), mode)
-            if owner:
-                os.fchown(stream.fileno(), *owner)
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(new, path)
+        try:
+            with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w", encoding="utf-8") as stream:
+                os.fchmod(stream.fileno(), mode)
+                if owner:
+                    os.fchown(stream.fileno(), *owner)
+                stream.write(text)
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(new, path)
+        except OSError:
+            remove(new)
+            raise
     return not same
 
 

@@ -71,7 +71,7 @@ def is_spot() -> bool:
 
 
 def tick() -> int:
-    """Look once. Whatever goes wrong with looking, the cap is kept."""
+    """Look once. Whatever goes wrong with looking or writing, idle stop and cap are kept."""
     config = paths.config()
     seed.arm(0, seed.LONELY)  # the seed may have armed it while the rest was arriving
     kept = paths.read_json(paths.run("watch.json"), {})
@@ -87,12 +87,12 @@ def tick() -> int:
     notice = spot_notice() or verdict.notice
     if _matter(notice) != _matter(kept.get("notice")):
         tell(notice)
-    paths.write_json(paths.run("watch.json"), {"look": look, "memory": list(verdict.memory), "notice": notice})
+    paths.note_json(paths.run("watch.json"), {"look": look, "memory": list(verdict.memory), "notice": notice})
     report = {key: getattr(verdict, key) for key in ("busy_because", "idle_stop_in_s", "cap_in_s", "stop")}
     report.update(notice=notice, at=sample.at, boot=paths.boot_id())
-    paths.write_json(paths.state("report.json"), report)
+    paths.note_json(paths.state("report.json"), report)
     if verdict.stop == "idle" and is_head() and not nodes.dismiss():
-        paths.write_json(paths.state("report.json"), dict(report, stop=None))
+        paths.note_json(paths.state("report.json"), dict(report, stop=None))
     elif verdict.stop:
         print("awsgpu: stopping: " + verdict.stop)  # noqa: T201 - the service's log
         commands.ask(["shutdown", "-h", "now"], timeout=60)
