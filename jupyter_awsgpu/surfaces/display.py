@@ -51,7 +51,7 @@ class StepState:
 
 
 class Trail:
-    """The steps of one operation, built from its events."""
+    """The steps of one verb, built from the events of its operations: one may hold or follow another."""
 
     def __init__(self) -> None:
         self.title = ""
@@ -60,6 +60,7 @@ class Trail:
         self.seconds: float | None = None
         self.steps: dict[str, StepState] = {}
         self.began = time.monotonic()
+        self._open: set[str] = set()
 
     def take(self, event: Event) -> None:
         """Take one event in."""
@@ -77,11 +78,14 @@ class Trail:
             self.headline = said
 
     def _take_whole(self, event: Event) -> None:
-        self.title = f"{tr(event.verb)} {event.name}".strip()
+        self.title = self.title or f"{tr(event.verb)} {event.name}".strip()
         if event.phase == "started":
-            self.began = time.monotonic()
-        else:
-            self.outcome, self.seconds = event.phase, event.seconds
+            self._open.add(event.operation)
+            self.outcome = ""
+            return
+        self._open.discard(event.operation)
+        if not self._open and event.seconds is not None:
+            self.outcome, self.seconds = event.phase, (self.seconds or 0.0) + event.seconds
 
     def current(self) -> StepState | None:
         """Return the step under way, the last begun where there are several."""

@@ -58,7 +58,7 @@ def image(
     wished = image_name or f"{instance.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     _require_name(wished)
     if then_terminate and not yes:
-        raise NeedsYes(what=_what_goes(instance, wished), command=_line(instance, freeze=freeze), verb="image")
+        raise NeedsYes(what=_what_goes(instance, wished, freeze=freeze), command=_line(instance, freeze=freeze), verb="image")
     with (
         bench.records.lock(instance.name),
         bench.records.operations.begin("image", instance.name, bench.listener) as operation,
@@ -76,13 +76,14 @@ def image(
     return made
 
 
-def _what_goes(instance: Instance, wished: str) -> str:
+def _what_goes(instance: Instance, wished: str, *, freeze: bool) -> str:
     """Return what a person reads before saying yes."""
     price = f", at ${instance.price_per_hour:g}/h for some minutes" if instance.price_per_hour else ""
-    return (
+    goes = (
         f"{instance.name} will be terminated once a throwaway instance booted from the image {wished}{price} "
         "has proved it."
     )
+    return f"{goes} What it writes after the image is made is not in it, and is lost." if freeze else goes
 
 
 def _line(instance: Instance, *, freeze: bool) -> str:

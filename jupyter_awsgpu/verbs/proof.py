@@ -26,8 +26,8 @@ PROOF_HOURS = 1.0
 
 
 def proof_name(original: Instance) -> str:
-    """Return the name of the throwaway instance."""
-    return f"{original.name[:33]}-proof"
+    """Return the name of the throwaway instance: one that no person gives, since whatever bears it is ended."""
+    return f"{original.name[:24]}-proof-{original.instance_id[-8:]}"
 
 
 def prove(

@@ -142,6 +142,17 @@ def test_the_question_names_the_price_of_the_proof(desk: Desk) -> None:
     with pytest.raises(NeedsYes, match=r"throwaway instance .* at \$0\.526/h") as asked:
         image(desk.bench, "mine", image_name="trained", then_terminate=True)
     assert asked.value.remedy == "awsgpu image mine --then-terminate --yes"
+    with pytest.raises(NeedsYes, match=r"has proved it\. What it writes after the image is made is not in it"):
+        image(desk.bench, "mine", image_name="trained", then_terminate=True, freeze=True)
+
+
+def test_an_instance_that_a_person_called_so_is_no_throwaway(desk: Desk) -> None:
+    """`mine-proof` is somebody's machine: the proof of `mine` neither takes its name nor ends it."""
+    desk.aws.set(**SPEED)
+    launch_without_arriving(desk, desk.wish(name="mine"))
+    own = launch_without_arriving(desk, desk.wish(name="mine-proof"))
+    keep(desk)
+    assert [one.instance_id for one in alive(desk)] == [own.instance_id]
 
 
 def test_an_image_of_another_region_is_copied_when_that_is_agreed_to(desk: Desk) -> None:

@@ -41,6 +41,21 @@ def test_the_price_stands_on_top_while_steps_go_on() -> None:
     assert "width:50%" in rest
 
 
+def test_operations_within_and_after_another_are_one_verbs() -> None:
+    """`image --then-terminate` launches a copy, ends it, and then the original: titled as asked for, its time whole."""
+
+    def whole(operation: str, verb: str, phase: str, seconds: float | None = None) -> Event:
+        return Event(operation, verb, "gpu", "", phase, verb, 0.0, seconds)  # type: ignore[arg-type]
+
+    done = trail(whole("1", "image", "started"), whole("2", "launch", "started"), *LAUNCH[1:])
+    done.take(whole("2", "launch", "done", 40.0))
+    assert done.outcome == ""
+    done.take(whole("1", "image", "done", 50.0))
+    for one in (whole("3", "terminate", "started"), whole("3", "terminate", "done", 2.0)):
+        done.take(one)
+    assert (done.title, done.outcome, done.seconds) == ("image gpu", "done", 52.0)
+
+
 def test_an_end_is_folded_to_one_line_with_where_the_time_went() -> None:
     """Phases are summed: AWS, boot, set-up."""
     done = trail(*LAUNCH, *END)
