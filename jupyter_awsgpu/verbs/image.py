@@ -58,7 +58,9 @@ def image(
     wished = image_name or f"{instance.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     _require_name(wished)
     if then_terminate and not yes:
-        raise NeedsYes(what=_what_goes(instance, wished, freeze=freeze), command=_line(instance, freeze=freeze), verb="image")
+        raise NeedsYes(
+            what=_what_goes(instance, wished, freeze=freeze), command=_line(instance, freeze=freeze), verb="image"
+        )
     with (
         bench.records.lock(instance.name),
         bench.records.operations.begin("image", instance.name, bench.listener) as operation,
