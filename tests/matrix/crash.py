@@ -8,6 +8,7 @@ end? Is every temporary file gone, and no lock left?
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ REPEATED = 3
 """Of a boundary that a wait passes again and again, this many are tried: the fourth look at EC2 is the third."""
 
 LAUNCH = ("launch", "p2.xlarge", "--yes", "--no-open")
+SEVERAL = (*LAUNCH, "--nodes", "2", "--engine", "dask")
 
 
 class Lost(AssertionError):
@@ -51,6 +53,13 @@ def is_up(laptop: Laptop) -> bool:
     return [row["state"] for row in rows] == ["running"] and bool(rows[0]["tunnel"]) and bool(_token(laptop))
 
 
+def are_up(laptop: Laptop) -> bool:
+    """Whether two machines run as one cluster, and the head's Jupyter answers through the tunnel."""
+    rows = laptop.run("status").document
+    whole = [(row["node"], row["state"]) for row in rows] == [(0, "running"), (1, "running")]
+    return whole and bool(rows[0]["tunnel"]) and bool(_token(laptop)) and laptop.run("dask").document["workers"] == 2
+
+
 def _token(laptop: Laptop) -> str:
     answer = laptop.run("token")
     return str(answer.document["token"]) if answer.status == 0 else ""
@@ -71,6 +80,8 @@ CASES = (
     Case("launch", LAUNCH, is_up),
     Case("launch --spot", (*LAUNCH, "--spot"), is_up),
     Case("launch --data", (*LAUNCH, "--data", "8"), is_up),
+    Case("launch --nodes", SEVERAL, are_up),
+    Case("launch in a lost node's place", SEVERAL, are_up, before=(SEVERAL, ("terminate", "gpu/1", "--yes"))),
     Case("stop", ("stop", "gpu"), lambda laptop: states(laptop) == ["stopped"], before=(LAUNCH,)),
     Case("start", ("start", "gpu", "--no-open"), is_up, before=(LAUNCH, ("stop", "gpu"))),
     Case("connect", ("connect", "gpu"), is_up, before=(LAUNCH, ("disconnect", "gpu"))),
@@ -88,6 +99,13 @@ CASES = (
         ("terminate", "gpu", "--yes"),
         lambda laptop: states(laptop) == [],
         before=(LAUNCH,),
+        gone=("not-found",),
+    ),
+    Case(
+        "terminate --nodes",
+        ("terminate", "gpu", "--yes"),
+        lambda laptop: states(laptop) == [],
+        before=(SEVERAL,),
         gone=("not-found",),
     ),
     Case(
@@ -156,11 +174,12 @@ def _just_ending(row: dict[str, Any]) -> bool:
 
 
 def one_a_launch(laptop: Laptop) -> None:
-    """Raise `Lost` if two instances carry one launch id, or one carries none."""
+    """Raise `Lost` if more instances carry a launch id than it asked for, or one carries none."""
     alive = [row for row in laptop.ask("ledger")["resources"] if row["kind"] == "instance" and row["billing"]]
-    ids = [row["tags"].get("jupyter-awsgpu:launch-id") for row in alive]
-    if len(ids) != len(set(ids)) or None in ids:
-        raise Lost(f"instances by launch id: {ids}")
+    ids = Counter(row["tags"].get("jupyter-awsgpu:launch-id") for row in alive)
+    asked = max([int(row["tags"].get("jupyter-awsgpu:nodes", 1)) for row in alive], default=1)
+    if None in ids or any(count > asked for count in ids.values()) or len(alive) > asked:
+        raise Lost(f"instances by launch id: {dict(ids)}")
 
 
 def _nothing_half_written(folder: Path) -> None:
