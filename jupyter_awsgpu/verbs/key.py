@@ -8,7 +8,7 @@ from jupyter_awsgpu.errors import BadValue, BundleUnreadable, HostKeyUnknown
 from jupyter_awsgpu.records import JournalEntry
 from jupyter_awsgpu.records.bundle import seal, unseal
 from jupyter_awsgpu.records.files import write_private
-from jupyter_awsgpu.verbs.selection import choose, key_file
+from jupyter_awsgpu.verbs.selection import choose, choose_all, key_file
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -23,6 +23,8 @@ SHORTEST = 8
 def export_key(bench: Workbench, name: str | None, file: Path, passphrase: str) -> Path:
     """Write the instance's private key and pinned host keys to `file`, encrypted; return the file.
 
+    Of a cluster all machines' host keys go along: whoever may enter one may enter them all.
+
     Raises `BadValue` for a short passphrase or a file that exists, `HostKeyUnknown`, `KeyMissing`.
     """
     if len(passphrase) < SHORTEST:
@@ -31,10 +33,12 @@ def export_key(bench: Workbench, name: str | None, file: Path, passphrase: str) 
         )
     if file.exists():
         raise BadValue(option="FILE", value=file, expected="it exists already", verb="key")
-    instance = choose(bench, name, "key")
-    pins = bench.records.pins.read(instance.launch_id)
-    if not pins:
-        raise HostKeyUnknown(name=instance.name)
+    nodes = choose_all(bench, name, "key")
+    instance = nodes[0]
+    pins = {one.pin_id: list(bench.records.pins.read(one.pin_id)) for one in nodes}
+    for one in nodes:
+        if not pins[one.pin_id]:
+            raise HostKeyUnknown(name=one.title)
     content = {
         "name": instance.name,
         "launch_id": instance.launch_id,
@@ -43,7 +47,8 @@ def export_key(bench: Workbench, name: str | None, file: Path, passphrase: str) 
         "owner": instance.owner,
         "key_name": instance.key_name,
         "private_key": key_file(bench, instance).read_text(encoding="utf-8"),
-        "pins": list(pins),
+        "pins": pins[instance.pin_id],
+        "pins_of_others": {pin_id: lines for pin_id, lines in pins.items() if pin_id != instance.pin_id},
     }
     write_private(file, seal(content, passphrase))
     return file
@@ -63,15 +68,24 @@ def import_key(bench: Workbench, file: Path, passphrase: str) -> Instance:
         raise BundleUnreadable(why="it belongs to another launch of that instance")
     path = bench.records.root / "keys" / f"{instance.launch_id}.pem"
     write_private(path, str(content["private_key"]).encode())
-    bench.records.pins.write(instance.launch_id, tuple(str(pin) for pin in content["pins"]))
-    entry = JournalEntry(
-        launch_id=instance.launch_id,
-        name=instance.name,
-        owner=instance.owner,
-        region=instance.region,
-        written=bench.now(),
-        instance_ids=(instance.instance_id,),
-        wishes={"key_file": str(path)},
-    )
-    bench.records.journal.write(entry)
+    pinned = {instance.pin_id: content["pins"], **content.get("pins_of_others", {})}
+    for pin_id, lines in pinned.items():
+        bench.records.pins.write(pin_id, tuple(str(line) for line in lines))
+    for launch_id in _launches(bench, instance):
+        entry = JournalEntry(
+            launch_id=launch_id,
+            name=instance.name,
+            owner=instance.owner,
+            region=instance.region,
+            written=bench.now(),
+            instance_ids=(instance.instance_id,),
+            wishes={"key_file": str(path)},
+        )
+        bench.records.journal.write(entry)
     return instance
+
+
+def _launches(bench: Workbench, head: Instance) -> set[str]:
+    """Return the launches that the key opens: a cluster's machines may be of several."""
+    nodes = choose_all(bench, head.name, "key") if head.engine else (head,)
+    return {one.launch_id for one in nodes}
