@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import psutil
 import pytest
 
-from tests import ports
+from tests import ports, warm
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -98,6 +98,7 @@ def home(tmp_path_factory: pytest.TempPathFactory, pytestconfig: pytest.Config) 
         patch.setenv(ports.VARIABLE, str(ports.first_of(claimed)))
         patch.setenv("AWSGPU_LOCAL_PORT", str(ports.first_of(claimed)))
         yield folder
+        warm.close_all()
         left = _processes_left(folder)
     left += sorted(thing for thing in _mounts_and_namespaces() - before if MUST_RUN or str(folder.parent) in thing)
     if left:

@@ -131,6 +131,15 @@ class Clouds:
         """Return the IPv4 address AWS sees this machine at. Raises `AwsUnreachable`."""
         return self._once("address", ADDRESS_S, self._ask_address)
 
+    def look_up_address(self) -> None:
+        """Begin to ask for this machine's address: whoever needs it waits for that answer, not for a new one."""
+        threading.Thread(target=self._quietly, args=(self.caller_address,), name="awsgpu-address", daemon=True).start()
+
+    @staticmethod
+    def _quietly(ask: Callable[[], object]) -> None:
+        with suppress(AwsGpuError):  # said where the answer is needed
+            ask()
+
     def _ask_address(self) -> str:
         import urllib.request
 

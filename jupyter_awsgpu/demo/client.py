@@ -12,16 +12,16 @@ import os
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import filelock
 import psutil
 
 from jupyter_awsgpu.errors import DemoFailed, ExtraMissing
+
+if TYPE_CHECKING:
+    from urllib.error import HTTPError
 
 RECORD = "demo.json"
 LOG = "demo.log"
@@ -66,14 +66,22 @@ def up(state_dir: Path, *, hosts: bool = True, **settings: float | bool) -> Demo
     `settings` are those of the control plane (`pending_s`, `latency_ms`, …), set once it answers.
     Raises `DemoFailed` with the last line of its log, `ExtraMissing` without the demo extra.
     """
-    state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with filelock.FileLock(state_dir / "demo.lock", timeout=START_S + 10):
-        running = status(state_dir)
-        if not running.running:
-            running = _start(state_dir, hosts=hosts)
+    running = status(state_dir)
+    if not running.running:
+        running = _started_once(state_dir, hosts=hosts)
     if settings:
         ask(running, "settings", settings)
     return running
+
+
+def _started_once(state_dir: Path, *, hosts: bool) -> DemoStatus:
+    """Start it, or wait for whoever is starting it."""
+    import filelock  # costs every command more than all else here, and most find it running
+
+    state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with filelock.FileLock(state_dir / "demo.lock", timeout=START_S + 10):
+        running = status(state_dir)
+        return running if running.running else _start(state_dir, hosts=hosts)
 
 
 def down(state_dir: Path) -> bool:
@@ -102,6 +110,9 @@ def down(state_dir: Path) -> bool:
 
 def ask(running: DemoStatus, what: str, values: dict[str, Any] | None = None, *, timeout_s: float = 30) -> Any:
     """Ask the control plane: GET without `values`, POST with. Raises `DemoFailed` when it refuses."""
+    import urllib.error
+    import urllib.request
+
     request = urllib.request.Request(  # noqa: S310 - the endpoint is our own, on loopback
         f"{running.endpoint}/_awsgpu/{what}",
         data=None if values is None else json.dumps(values).encode(),
@@ -118,7 +129,7 @@ def ask(running: DemoStatus, what: str, values: dict[str, Any] | None = None, *,
     return json.loads(text) if text.startswith(("{", "[")) else text.strip()
 
 
-def _said(refusal: urllib.error.HTTPError) -> str:
+def _said(refusal: HTTPError) -> str:
     try:
         return str(json.loads(refusal.read())["error"])
     except (ValueError, KeyError, TypeError):

@@ -68,7 +68,7 @@ def _listen(application: Any) -> BaseWSGIServer:
     from werkzeug.serving import WSGIRequestHandler, make_server
 
     class Handler(WSGIRequestHandler):
-        """Keep connections open as AWS does, answer at once, and leave the call log to the gate."""
+        """Answer at once, and leave the call log to the gate."""
 
         protocol_version = "HTTP/1.1"
         disable_nagle_algorithm = True

@@ -40,7 +40,8 @@ class FactCache:
     def put(self, key: str, value: object) -> None:
         """Keep a JSON-able fact; a disk that refuses costs only the caching."""
         try:
-            write_document(self._path(key), {"key": key, "asked": self._clock(), "value": value})
+            asked = {"key": key, "asked": self._clock(), "value": value}
+            write_document(self._path(key), asked, durable=False)  # a launch waits for some of these
         except OSError:
             return
 

@@ -21,21 +21,26 @@ def private_folder(path: Path) -> Path:
     return path
 
 
-def write_private(path: Path, data: bytes) -> None:
-    """Replace `path` by `data`, mode 0600: a reader, or a crash, meets the old file or the new one."""
+def write_private(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Replace `path` by `data`, mode 0600: a reader, or a crash, meets the old file or the new one.
+
+    What is not `durable` may be gone, or damaged, after a power cut; writing it does not wait for the disk.
+    """
     private_folder(path.parent)
     _sweep(path.parent)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.{os.getpid()}.", suffix=HALF_WRITTEN)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    if durable:
+        _sync_folder(path.parent)
 
 
 def _sweep(folder: Path) -> None:
@@ -58,10 +63,10 @@ def _sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def write_document(path: Path, document: dict[str, Any]) -> None:
-    """Write a plain dict as versioned JSON."""
+def write_document(path: Path, document: dict[str, Any], *, durable: bool = True) -> None:
+    """Write a plain dict as versioned JSON; see `write_private`."""
     text = json.dumps({"schema": SCHEMA_VERSION, **document}, ensure_ascii=False, indent=1, sort_keys=True)
-    write_private(path, text.encode())
+    write_private(path, text.encode(), durable=durable)
 
 
 def read_document(path: Path) -> dict[str, Any] | None:

@@ -10,16 +10,16 @@ import ast
 import base64
 import io
 import json
-import lzma
 import re
 import tarfile
 import zlib
 from dataclasses import asdict, dataclass, field
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
 from jupyter_awsgpu.model import GUEST_COMMAND
-from jupyter_awsgpu.remote.pack import first_part
+from jupyter_awsgpu.remote.packed import packed_first
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -141,18 +141,13 @@ def first_files(config: GuestConfig) -> list[tuple[str, bytes, str]]:
     return [
         (GUEST_COMMAND, _file("awsgpu-guest.sh").encode(), "0755"),
         (f"{PROGRAM}/main.py", _file("main.py").encode(), "0644"),
-        (f"{PROGRAM}/first.xz", compressed(first_part()), "0644"),
+        (f"{PROGRAM}/first.xz", packed_first(), "0644"),
         (f"{PROGRAM}/gpus.json", json.dumps(table_in_short(), separators=(",", ":")).encode(), "0644"),
         ("/etc/awsgpu/config.json", config.document().encode(), "0600"),
     ]
 
 
-def compressed(text: str) -> bytes:
-    """Return the text as LZMA, which the instance's Python undoes without being told the filters."""
-    filters = [{"id": lzma.FILTER_LZMA1, "preset": 9 | lzma.PRESET_EXTREME, "lc": 3, "lp": 0, "pb": 0}]
-    return lzma.compress(text.encode(), format=lzma.FORMAT_ALONE, filters=filters)
-
-
+@cache
 def table_in_short() -> dict[str, object]:
     """Return of the GPU table what a driver's choice needs: the rows that differ from what an unknown GPU gets."""
     whole = json.loads(files("jupyter_awsgpu.guest").joinpath("gpus.json").read_text(encoding="utf-8"))
@@ -217,6 +212,7 @@ def _source(name: str) -> str:
     return files("jupyter_awsgpu.guest").joinpath(name).read_text(encoding="utf-8")
 
 
+@cache
 def _file(name: str) -> str:
     """Return a file without what only its readers need."""
     text = _source(name)

@@ -70,6 +70,8 @@ def look_ahead(bench: Workbench, wishes: Wishes) -> tuple[bool, bool]:
     first. Read-only, and of no effect if it is somebody else this time.
     """
     cloud = bench.cloud(wishes.region)
+    if not str(bench.settings.allow_from).strip():
+        bench.clouds.look_up_address()
     owner = presumed_owner(bench)
     return cloud.look_ahead(owner=owner, key_name=_key_name(bench, owner, wishes), group_name=group_name(owner))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -29,6 +30,7 @@ from jupyter_awsgpu.errors import (
 from jupyter_awsgpu.host import generate_host_key
 from jupyter_awsgpu.model import InstanceState, pin_id
 from jupyter_awsgpu.records import JournalEntry
+from jupyter_awsgpu.remote.packed import make_ready
 from jupyter_awsgpu.remote.user_data import GuestConfig, user_data
 from jupyter_awsgpu.verbs.access import ensure_access, presumed_owner, resource_tags
 from jupyter_awsgpu.verbs.arrival import Way
@@ -142,6 +144,7 @@ class _Launch:
 
     def _ask(self) -> tuple[_Known, Choice | AwsGpuError]:
         with self.operation.step("account", "Asking AWS what exists and what stands in the way") as step:
+            threading.Thread(target=make_ready, args=(self.bench.clouds.cache,), daemon=True).start()
             with parallel(4) as pool:
                 identity = pool.submit(self.bench.clouds.identity)
                 existing = pool.submit(self._named)

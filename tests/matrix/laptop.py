@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 import httpx
 
 from jupyter_awsgpu.demo import client
+from tests.warm import AWSGPU, ROOT, Interpreter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,15 +49,12 @@ class Answer:
         return json.loads(self.out or "[]")
 
 
-ROOT = Path(__file__).resolve().parents[2]
-
-
 @dataclass(frozen=True)
 class Laptop:
-    """One data folder; `code` is the tree whose `jupyter_awsgpu` runs there."""
+    """One data folder, and the interpreter whose `jupyter_awsgpu` runs there."""
 
     folder: Path
-    code: Path = ROOT
+    interpreter: Interpreter
 
     @property
     def demo(self) -> client.DemoStatus:
@@ -69,30 +65,20 @@ class Laptop:
         """Return a laptop that knows nothing but the account."""
         (folder / "demo").mkdir(parents=True)
         (folder / "demo" / "aws").symlink_to(self.folder / "demo" / "aws", target_is_directory=True)
-        return Laptop(folder, self.code)
+        return Laptop(folder, self.interpreter)
 
     def run(self, *words: str) -> Answer:
         """Run `awsgpu --demo --json …` to its end."""
-        return self._run("-m", "jupyter_awsgpu", words=words)
+        return self._run(words)
 
     def run_until(self, boundary: str, how: str, *words: str, log: Path) -> Answer:
         """Run it and let it die at a boundary ("-": at none); the boundaries passed go to `log`."""
-        before = ("-m", "tests.matrix.boundary", str(log), str(self.folder), boundary, how, "--")
-        return self._run(*before, words=words)
+        return self._run(words, str(log), str(self.folder), boundary, how, "--", module="tests.matrix.boundary")
 
-    def _run(self, *before: str, words: tuple[str, ...]) -> Answer:
-        paths = (str(self.code), str(ROOT))
-        done = subprocess.run(
-            [sys.executable, *before, "--demo", "--json", *words],
-            cwd=self.code,
-            env={**os.environ, "AWSGPU_DATA_DIR": str(self.folder), "PYTHONPATH": os.pathsep.join(paths)},
-            capture_output=True,
-            text=True,
-            encoding="utf-8",
-            stdin=subprocess.DEVNULL,
-            timeout=LONGEST_S,
-            check=False,
-        )
+    def _run(self, words: tuple[str, ...], *before: str, module: str = AWSGPU) -> Answer:
+        variables = {**os.environ, "AWSGPU_DATA_DIR": str(self.folder)}
+        line = [*before, "--demo", "--json", *words]
+        done = self.interpreter.run(line, environment=variables, timeout_s=LONGEST_S, module=module)
         return Answer(words, done.returncode, done.stdout, done.stderr)
 
     def ask(self, path: str, body: Any = None) -> Any:
@@ -112,7 +98,7 @@ class Account:
     """A simulated AWS and one laptop that uses it, for one trial after another; a context."""
 
     def __init__(self, code: Path = ROOT) -> None:
-        self._code = code
+        self._interpreter = Interpreter(code)
 
     def __enter__(self) -> Self:
         self._folder = Path(tempfile.mkdtemp(prefix="awsgpu-matrix-"))
@@ -120,12 +106,13 @@ class Account:
 
     def __exit__(self, *_exc: object) -> None:
         client.down(self._folder / "demo" / "aws")
+        self._interpreter.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     @contextmanager
     def fresh(self) -> Iterator[Laptop]:
         """Lend the laptop, as if nothing had ever been done; afterwards all of the trial is ended and forgotten."""
-        laptop = Laptop(self._folder, self._code)
+        laptop = Laptop(self._folder, self._interpreter)
         laptop.demo  # noqa: B018 - starts it
         try:
             yield laptop

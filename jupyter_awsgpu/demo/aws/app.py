@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from typing import TYPE_CHECKING
 
 from jupyter_awsgpu.demo.aws import (
@@ -22,6 +23,7 @@ from jupyter_awsgpu.demo.aws import (
 )
 from jupyter_awsgpu.demo.aws.control import Control
 from jupyter_awsgpu.demo.aws.gate import Gate
+from jupyter_awsgpu.demo.aws.operations import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,6 +51,7 @@ def _prepare(world: World) -> None:
     from moto.ec2.responses._base_response import EC2BaseResponse
     from moto.ec2.utils import filter_dict_attribute_mapping
 
+    _quicken()
     offerings.extend()
     image_store.install()
     operations.install(world)
@@ -70,6 +73,16 @@ def _prepare(world: World) -> None:
         }
     )
     warm()
+
+
+def _quicken() -> None:
+    """Let moto find out once what it finds out at every call: its folders, and the names of a class's methods."""
+    from moto import backends
+    from moto.core import responses
+
+    folders = tuple(backends.list_of_moto_modules())
+    replace(backends, "list_of_moto_modules", lambda: folders)
+    replace(responses, "method_names_from_class", cache(responses.method_names_from_class))
 
 
 def warm() -> None:

@@ -110,7 +110,7 @@ def _method(world: World, answer: Callable[[Call], object], original: Callable[[
 
 
 def replace(kind: Any, name: str, ours: object) -> None:
-    """Put ours in the place of moto's: the one way this package changes a class of moto's."""
+    """Put ours in the place of moto's: the one way this package changes a class or module of moto's."""
     setattr(kind, name, ours)
 
 
