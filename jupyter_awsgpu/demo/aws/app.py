@@ -79,10 +79,11 @@ def _quicken() -> None:
     """Let moto find out once what it finds out at every call: its folders, and the names of a class's methods."""
     from moto import backends
     from moto.core import responses
+    from moto.core.utils import method_names_from_class
 
     folders = tuple(backends.list_of_moto_modules())
     replace(backends, "list_of_moto_modules", lambda: folders)
-    replace(responses, "method_names_from_class", cache(responses.method_names_from_class))
+    replace(responses, "method_names_from_class", cache(method_names_from_class))
 
 
 def warm() -> None:

@@ -40,7 +40,9 @@ def desk(aws: Aws, tmp_path: Path) -> Desk:
     heard: list[Event] = []
     records = Records(tmp_path / "data")
     bench = Workbench(
-        settings=configuration.load({"demo": True, "region": "us-west-2", "data_dir": str(tmp_path / "data")}),
+        settings=configuration.load(
+            {"demo": True, "region": "us-west-2", "data_dir": str(tmp_path / "data"), "local_port": 8889}
+        ),
         clouds=new_clouds(aws, tmp_path / "cache"),
         records=records,
         hosts=Hosts(pins=records.pins, keys=records.keys),
