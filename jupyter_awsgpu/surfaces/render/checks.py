@@ -58,22 +58,28 @@ def _verdict(refused: int) -> str:
 def _facts(plan: Plan) -> tuple[tuple[Cell, ...], ...]:
     """Return the money lines: what an hour costs, what stays to be paid beside it, how long it takes."""
     found: list[tuple[str, str]] = []
+    nodes = plan.wishes.nodes
     if plan.instance_type is not None:
         found.append(("Machine", machine(plan)))
     found.append(("Price", price(plan)))
     if plan.disk_gb is not None:
         if plan.disk_per_month is None:
-            disk = tr("{gb} GB, at a price unknown here").format(gb=plan.disk_gb)
+            disk = tr("{gb} GB, at a price unknown here").format(gb=_each(nodes, plan.disk_gb))
         else:
             disk = tr("{gb} GB, {price} a month while it exists")
-            disk = disk.format(gb=plan.disk_gb, price=money(plan.disk_per_month))
+            disk = disk.format(gb=_each(nodes, plan.disk_gb), price=money(plan.disk_per_month * nodes))
         found.append(("Disk", disk))
     if plan.address_per_hour is not None:
         address = tr("public IPv4, {price} while it runs")
-        found.append(("Address", address.format(price=money(plan.address_per_hour, unit="/h"))))
+        found.append(("Address", address.format(price=money(plan.address_per_hour * nodes, unit="/h"))))
     if plan.minutes_to_ready is not None:
         found.append(("Ready", tr("in about {minutes} min").format(minutes=f"{plan.minutes_to_ready:.2g}")))
     return tuple((Cell("·", "quiet"), Cell(label), Cell(text)) for label, text in found)
+
+
+def _each(nodes: int, amount: int) -> str:
+    """Return an amount, and of how many machines it is one where there are several."""
+    return f"{nodes} x {amount}" if nodes > 1 else str(amount)
 
 
 def machine(plan: Plan) -> str:

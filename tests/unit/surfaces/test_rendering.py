@@ -10,7 +10,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jupyter_awsgpu.model import Check, Cost, Gpu, InstanceState, InstanceType, Offer, Plan, Price, Quota, Wishes
+from jupyter_awsgpu.model import (
+    Check,
+    ClusterReport,
+    Cost,
+    Gpu,
+    InstanceState,
+    InstanceType,
+    Offer,
+    Plan,
+    Price,
+    Quota,
+    Wishes,
+)
 from jupyter_awsgpu.surfaces.answers import Instances, Token, sheet_of
 from jupyter_awsgpu.surfaces.notebook import bundle
 from jupyter_awsgpu.surfaces.render import checks, choosing, html, instances, spending, text
@@ -144,6 +156,37 @@ def test_a_plan_that_stands_offers_the_launch_with_its_wishes() -> None:
     """The last line is what to type next."""
     plan = Plan(Wishes("g5.xlarge", name="big", spot="prefer"), "us-west-2", ())
     assert checks.plan(plan).commands == ("awsgpu launch g5.xlarge --name big --spot=prefer",)
+
+
+def test_a_plan_of_several_machines_adds_them_up() -> None:
+    """Price, disk and address are of all of them; the line to type asks for all of them."""
+    itype = InstanceType("g4dn.xlarge", 4, 16384, Gpu("T4", 1, 16384))
+    facts = {"price": Price(0.526), "disk_gb": 65, "disk_per_month": 5.2, "address_per_hour": 0.005}
+    plan = Plan(Wishes("g4dn.xlarge", nodes=4, engine="dask"), "us-west-2", (), itype, **facts)  # type: ignore[arg-type]
+    drawn = text.draw(checks.plan(plan))
+    for words in ("4 x $0.526/h = $2.104/h", "4 x 65 GB, $20.80 a month", "$0.02/h while it runs"):
+        assert words in drawn
+    assert "awsgpu launch g4dn.xlarge --nodes 4 --engine dask" in drawn
+
+
+def test_a_cluster_is_a_row_a_machine_and_its_sum(
+    instance: Callable[..., Instance], report: GuestReport, now: datetime
+) -> None:
+    """The head says how many work together; one at rest and one gone are named, each with what brings it back."""
+    member = {"engine": "dask", "nodes": 4, "cluster_id": "l-1"}
+    at_work = replace(report, cluster=ClusterReport("dask", 0, 4, joined=2, tasks=7, present=(0, 1)))
+    rows = (
+        instance(**member, guest=at_work),
+        instance(**member, node=1, instance_id="i-1"),
+        instance(**member, node=3, instance_id="i-3", state=InstanceState.STOPPED),
+    )
+    table = instances.table(rows, now=now)
+    assert [row[0].text for row in table.rows] == ["gpu", "gpu/1", "gpu/3"]
+    drawn = " ".join(lines(table))
+    assert "2 instances cost $1.80 an hour" in drawn
+    assert "2 workers of 4 machines at work in Dask, 7 tasks" in drawn
+    assert "gpu/2 of gpu are gone; awsgpu launch p2.xlarge --nodes 4 --engine dask" in drawn
+    assert "gpu/3 of gpu do not run; awsgpu start gpu" in drawn
 
 
 def test_regions_carry_ratio_and_bar() -> None:
