@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import http.client
 import os
 import re
 import time
@@ -29,7 +30,7 @@ def fetch(url: str, path: str, sha256: "str | None", say) -> None:  # noqa: ANN0
             if sha256 and checksum(partial) != sha256:
                 paths.remove(partial)
                 raise _Broken("the file does not have its published checksum")
-        except (OSError, _Broken) as exc:
+        except BROKEN as exc:
             if getattr(exc, "errno", None) == errno.ENOSPC:
                 paths.remove(partial)
                 raise commands.DiskFull(os.path.basename(path)) from exc
@@ -48,7 +49,7 @@ def text(url: str) -> str:
     try:
         with urllib.request.urlopen(url, timeout=SILENCE_S) as answer:  # noqa: S310 - our own configuration
             return answer.read(65536).decode("utf-8", "replace")
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return ""
 
 
@@ -69,6 +70,10 @@ def checksum(path: str) -> str:
 
 class _Broken(Exception):
     """The download ended, and is not what it should be."""
+
+
+BROKEN = (OSError, http.client.HTTPException, _Broken)
+"""What a bad network raises: Python's own words for an answer that is none are no `OSError`."""
 
 
 def _continue(url: str, partial: str) -> None:
