@@ -8,6 +8,8 @@ from jupyter_awsgpu.errors import AwsGpuError, RegionNotEnabled
 from jupyter_awsgpu.model import Leftover
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jupyter_awsgpu.verbs.workbench import Workbench
 
 ORDER = (
@@ -47,6 +49,7 @@ def leftovers(bench: Workbench) -> tuple[Leftover, ...]:
             found.extend(answer)
         elif not isinstance(answer, RegionNotEnabled):
             raise answer
+    found.extend(_imported_keys(bench, owner, found))
     found.extend(_on_this_machine(bench, {one.id for one in found} | adopted_here(bench)))
     return tuple(sorted(found, key=lambda one: (-(one.cost_per_month or 0.0), one.kind, one.name)))
 
@@ -62,6 +65,21 @@ def _on_this_machine(bench: Workbench, existing: set[str]) -> list[Leftover]:
         Leftover("tunnel record", one.instance_id, one.name, "", 0.0, one.phase, "its instance is gone")
         for one in bench.tunnels.all()
         if one.instance_id not in existing
+    ]
+
+
+def _imported_keys(bench: Workbench, owner: str, found: Sequence[Leftover]) -> list[Leftover]:
+    """Return the keys that were taken in for one launch of this owner's, of which no machine is left.
+
+    The key that this machine's own launches share is none of these: the next launch uses it again.
+    """
+    living = {word for one in found if one.kind == "instance" for word in (one.id, one.name)}
+    return [
+        Leftover("local key", one.launch_id, one.name, "", 0.0, str(path), "its instance is gone")
+        for one in bench.records.journal.entries()
+        if (path := bench.records.keys.path(one.launch_id)).is_file()
+        and one.owner == owner
+        and living.isdisjoint({one.name, *one.instance_ids})
     ]
 
 
@@ -93,6 +111,11 @@ def is_wanted(one: Leftover, kinds: tuple[str, ...] = (), ids: tuple[str, ...] =
 def _remove(bench: Workbench, one: Leftover) -> None:
     if one.kind == "tunnel record":
         bench.tunnels.close(one.id)
+        return
+    if one.kind == "local key":
+        bench.records.keys.path(one.id).unlink(missing_ok=True)
+        bench.records.pins.forget(one.id)
+        bench.records.journal.end(one.id, bench.now())
         return
     if one.kind == "instance":
         bench.tunnels.close(one.id)
