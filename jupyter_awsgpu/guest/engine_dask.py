@@ -7,6 +7,7 @@ loopback, behind Jupyter and the tunnel.
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import os
 import urllib.request
@@ -93,14 +94,17 @@ def scheduler(part: dict) -> str:
 def services(part: dict, gpus: int) -> list:
     """Return the services of a node with so many GPUs."""
     workers = [_worker(part, gpu, gpus) for gpu in range(gpus)] or [_worker(part, None, 0)]
-    return [_scheduler(), *workers] if part["node"] == 0 else workers
+    return [_scheduler(part), *workers] if part["node"] == 0 else workers
 
 
-def _scheduler() -> Service:
+def _scheduler(part: dict) -> Service:
     local = "127.0.0.1:%d" % DASHBOARD_PORT
     # By every address: the machines come by the private one, a client through the tunnel by 127.0.0.1. Whoever comes
-    # needs the cluster's certificate, and the security group lets in nobody but the machines.
-    words = ["--protocol", "tls", "--host", "0.0.0.0", "--port", str(SCHEDULER_PORT)]  # noqa: S104 # nosec B104
+    # needs the cluster's certificate, and the security group lets in nobody but the machines. Simulated machines
+    # that share one loopback have an address of it each, and nothing more.
+    alone = ipaddress.ip_address(part["address"]).is_loopback
+    host = part["address"] if alone else "0.0.0.0"  # noqa: S104 # nosec B104
+    words = ["--protocol", "tls", "--host", host, "--port", str(SCHEDULER_PORT)]
     words += ["--dashboard-address", local, "--scheduler-file", _scheduler_file()]
     return _service("dask-scheduler", ["scheduler", *words])
 

@@ -27,10 +27,11 @@ def processes(ground: Ground) -> list[psutil.Process]:
     return list(mine.values())
 
 
-def owned_here(ground: Ground, port: int) -> bool:
-    """Say whether one of the host's processes listens on the port."""
+def listening_at(ground: Ground, port: int) -> str | None:
+    """Return the address at which one of the host's processes listens on the port: its own loopback, as it were."""
     for process in processes(ground):
         with contextlib.suppress(psutil.Error):
-            if any(c.status == psutil.CONN_LISTEN and c.laddr.port == port for c in process.net_connections("tcp")):
-                return True
-    return False
+            for one in process.net_connections("tcp"):
+                if one.status == psutil.CONN_LISTEN and one.laddr.port == port:
+                    return str(one.laddr.ip) if str(one.laddr.ip).startswith("127.") else "127.0.0.1"
+    return None

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import time
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import asyncssh
 
 from jupyter_awsgpu.demo.hosts import host_keys
 from jupyter_awsgpu.demo.hosts.files import HomeFiles
-from jupyter_awsgpu.demo.hosts.listeners import owned_here
+from jupyter_awsgpu.demo.hosts.listeners import listening_at
 from jupyter_awsgpu.demo.hosts.sessions import serve_session
 
 if TYPE_CHECKING:
@@ -62,11 +62,14 @@ class _Login(asyncssh.SSHServer):
         with suppress(OSError), self._server.accounts.ground.path("/var/log/auth.log").open("a") as log:
             log.write(line)
 
-    def connection_requested(self, _dest_host: str, dest_port: int, _orig_host: str, _orig_port: int) -> bool:
+    def connection_requested(self, _dest_host: str, dest_port: int, _orig_host: str, _orig_port: int) -> Any:
         ground = self._server.accounts.ground
-        if not ground.isolated and not owned_here(ground, dest_port):
+        if ground.isolated:
+            return True
+        where = listening_at(ground, dest_port)
+        if where is None:
             raise asyncssh.ChannelOpenError(asyncssh.OPEN_CONNECT_FAILED, "Connection refused")
-        return True
+        return self._connection.forward_connection(where, dest_port)
 
     def unix_connection_requested(self, dest_path: str) -> bool:
         ground = self._server.accounts.ground

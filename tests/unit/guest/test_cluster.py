@@ -173,6 +173,8 @@ def test_the_dashboard_is_on_the_loopback_and_everything_else_is_encrypted() -> 
     assert _after(scheduler, "--dashboard-address") == "127.0.0.1:8787"
     assert _after(scheduler, "--protocol") == "tls"
     assert _after(scheduler, "--host") == "0.0.0.0"  # noqa: S104 - the tunnel comes by the loopback
+    sharing = engine_dask.services({**HEAD, "address": "127.64.0.9"}, 0)[0]
+    assert _after(sharing, "--host") == "127.64.0.9"
     settings = json.loads(next(text for path, text in engine_dask.files(WORKER).items() if path.endswith(".yaml")))
     assert settings["scheduler-address"] == "tls://10.0.0.5:8786"
     assert settings["distributed"]["comm"]["require-encryption"] is True
