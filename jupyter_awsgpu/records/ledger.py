@@ -50,7 +50,7 @@ class Ledger:
             state=instance.state.value,
             started=instance.launched_at.timestamp(),
             stopped=instance.stopped_at.timestamp() if instance.stopped_at else None,
-            name=instance.name,
+            name=instance.title,
             instance_type=instance.instance_type,
             region=instance.region,
             price=instance.price_per_hour,
