@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -31,6 +34,7 @@ from jupyter_awsgpu.verbs.status import status
 from jupyter_awsgpu.verbs.stop import stop
 from jupyter_awsgpu.verbs.terminate import terminate
 from tests.behaviour.verbs.hosts_that_answer import HostsThatAnswer, Page, TunnelsToOnePage
+from tests.behaviour.verbs.test_guard import GROUP, role, schedule  # noqa: F401 - a fixture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -173,6 +177,33 @@ def test_a_limit_and_a_price_are_of_all_machines(desk: Desk) -> None:
     with pytest.raises(NeedsYes, match=r"4 machines of g4dn\.8xlarge"):
         launch(desk.bench, desk.wish("g4dn.8xlarge", nodes=4, engine="dask"), yes=False)
     assert launches(desk) == []
+
+
+def test_a_cluster_of_spot_instances_is_one_call_too(desk: Desk) -> None:
+    """One market, one call, all or none."""
+    made(desk, spot="yes")
+    assert [one.spot for one in alive(desk)] == [True] * 4
+    assert len(launches(desk)) == 1
+
+
+def test_the_guard_from_outside_ends_all_machines(desk: Desk, role: str) -> None:  # noqa: F811
+    """One schedule, at the cap, for every machine; gone with them."""
+    head = made(desk, guard="scheduler", guard_role=role, max_hours=6)
+    found = schedule(desk, head)
+    assert json.loads(found["Target"]["Input"]) == {"InstanceIds": [one.instance_id for one in alive(desk)]}
+    terminate(desk.bench, "many", yes=True)
+    assert desk.bench.cloud().schedule_names(GROUP) == ()
+
+
+def test_every_machine_keeps_its_share_of_the_budget(desk: Desk) -> None:
+    """Eight dollars for four machines are two for each, kept by each itself."""
+    made(desk, budget=8.0)
+    for one in alive(desk):
+        data = desk.bench.cloud().place.ec2.describe_instance_attribute(
+            InstanceId=one.instance_id, Attribute="userData"
+        )
+        document = gzip.decompress(base64.b64decode(data["UserData"]["Value"])).decode()
+        assert '\\"budget\\":2.0' in document
 
 
 def test_several_machines_need_what_makes_them_one(desk: Desk) -> None:
