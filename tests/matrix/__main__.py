@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
 
-from tests.matrix import crash, refusals, strangers, together
+from tests.matrix import crash, inputs, refusals, strangers, together
 from tests.matrix.laptop import Account
 
 if TYPE_CHECKING:
@@ -47,7 +47,8 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=20261123)
     parser.add_argument("--workers", type=int, default=2, help="simulated AWSs at once")
     parser.add_argument("--only", default="", help="verbs, by the names of crash.CASES, comma-separated")
-    parser.add_argument("--parts", default=",".join([*PARTS, "together", "strangers"]))
+    parser.add_argument("--parts", default=",".join([*PARTS, "together", "strangers", "inputs"]))
+    parser.add_argument("--inputs", type=int, default=600, help="command lines of anything at all")
     return parser.parse_args(arguments)
 
 
@@ -67,6 +68,9 @@ def trials(asked: argparse.Namespace) -> list[Trial]:
         found += [("together", name, attempt) for name, attempt in together.ALL.items()]
     if "strangers" in parts:
         found += [("strangers", name, attempt) for name, attempt in strangers.ALL.items()]
+    if "inputs" in parts and not wanted:
+        for seed in range(asked.seed, asked.seed + max(1, asked.inputs // inputs.LINES)):
+            found.append(("inputs", f"{inputs.LINES} lines, seed {seed}", partial(inputs.try_one, seed=seed)))
     if "crash" in parts and not wanted:
         found.append(("deaths", "launch: kill with its answer unread, EC2's lists behind", crash.try_unseen))
     if asked.sample is None or asked.sample >= len(found):
@@ -113,7 +117,8 @@ def main() -> int:
     wanted = trials(asked)
     lost = run(wanted, asked.workers)
     counts = Counter(part for part, _name, _attempt in wanted)
-    said = " · ".join(f"{count} {part}" for part, count in sorted(counts.items()))
+    counts["inputs"] *= inputs.LINES
+    said = " · ".join(f"{count} {part}" for part, count in sorted(counts.items()) if count)
     print(f"{said} · {len(lost)} losses · {time.monotonic() - began:.0f} s")
     return 1 if lost else 0
 

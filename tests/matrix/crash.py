@@ -22,6 +22,7 @@ HOWS = ("kill", "interrupt")
 REPEATED = 3
 """Of a boundary that a wait passes again and again, this many are tried: the fourth look at EC2 is the third."""
 
+SCRIPT = str(Path(__file__).with_name("work.py"))
 LAUNCH = ("launch", "p2.xlarge", "--yes", "--no-open")
 SEVERAL = (*LAUNCH, "--nodes", "2", "--engine", "dask")
 
@@ -71,6 +72,16 @@ def has_image(laptop: Laptop) -> bool:
     return kinds.count("image") == 1 and kinds.count("snapshot") == 1
 
 
+def has_room(laptop: Laptop) -> bool:
+    """Whether the root disk is as large as was asked for."""
+    return [row["root_gb"] for row in laptop.run("status").document] == [200]
+
+
+def has_run(laptop: Laptop) -> bool:
+    """Whether the script has run to its end, once at least."""
+    return "done" in [row["state"] for row in laptop.run("runs").document]
+
+
 def is_clean(laptop: Laptop) -> bool:
     """Whether nothing bills and nothing is left to remove."""
     return not laptop.billing() and laptop.run("cleanup").document == []
@@ -86,6 +97,8 @@ CASES = (
     Case("start", ("start", "gpu", "--no-open"), is_up, before=(LAUNCH, ("stop", "gpu"))),
     Case("connect", ("connect", "gpu"), is_up, before=(LAUNCH, ("disconnect", "gpu"))),
     Case("provision", ("provision", "gpu"), is_up, before=(LAUNCH,)),
+    Case("resize", ("resize", "gpu", "--disk", "200", "--yes"), has_room, before=(LAUNCH,)),
+    Case("run", ("run", SCRIPT), has_run, before=(LAUNCH,)),
     Case("image", ("image", "gpu", "--name", "kept"), has_image, before=(LAUNCH,)),
     Case(
         "image --then-terminate",
