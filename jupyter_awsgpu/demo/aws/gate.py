@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import itertools
 import logging
 import socket
@@ -36,6 +37,9 @@ WRONG_KEY = {
 }
 """What each protocol says to an access key nobody has issued (general knowledge of AWS, unconfirmed)."""
 
+
+SKEW_S = 300.0
+"""How far a request's time may be off (EC2 and STS: five minutes; Signature Version 4, "Handling dates")."""
 
 UNCHANGING = ("DescribeInstanceTypes", "DescribeInstanceTypeOfferings")
 """Operations whose answers never change while the process lives: written once, because moto writes them slowly."""
@@ -122,6 +126,7 @@ class Gate:
             raise Refusal("MissingAuthenticationToken", "Request is missing Authentication Token", 403)
         if not self._issued(request.access_key_id):
             raise WRONG_KEY[request.protocol]
+        self._require_present(request, environ)
         if request.region not in ENABLED:
             raise WRONG_KEY[request.protocol]  # AWS says the same of a region that is not enabled
         with self._world.lock:
@@ -165,6 +170,17 @@ class Gate:
             self._unchanging[known] = body
         begin(status, headers)
         return [body]
+
+    def _require_present(self, request: Request, environ: dict[str, Any]) -> None:
+        """Refuse a request whose time is not ours: this is how AWS takes a clock that is off."""
+        ours = time.time() + self._world.settings.clock_s
+        signed = calendar.timegm(time.strptime(environ.get("HTTP_X_AMZ_DATE", ""), "%Y%m%dT%H%M%SZ"))
+        if abs(ours - signed) <= SKEW_S:
+            return
+        if request.protocol == "ec2":
+            raise Refusal("RequestExpired", "Request has expired.")
+        at = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(ours))
+        raise Refusal("SignatureDoesNotMatch", f"Signature expired: {signed} is now earlier than {at}", 403)
 
     def _issued(self, access_key_id: str) -> bool:
         """Whether the key is this state's own or one that the simulated IAM or STS has issued."""

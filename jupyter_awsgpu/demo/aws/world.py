@@ -31,6 +31,7 @@ class Settings:
     `staleness_s`: for how long a new instance is unknown to every call but RunInstances.
     `terminated_s`: how long a terminated instance stays visible (AWS: about an hour).
     `modify_pause_s`: how long a volume rests between two changes (AWS: six hours).
+    `clock_s`: how far AWS's clock is ahead of this machine's: more than five minutes refuse every request.
     `free_plan`: refuse every type that is not in the free tier, as AWS's Free plan does.
     """
 
@@ -43,6 +44,7 @@ class Settings:
     image_s: float = 1.0
     volume_s: float = 0.2
     modify_pause_s: float = 21600.0
+    clock_s: float = 0.0
     free_plan: bool = False
 
     def change(self, wishes: dict[str, Any]) -> None:

@@ -153,3 +153,15 @@ def test_a_spot_instance_is_taken_back_after_its_notice(aws: Aws) -> None:
     assert request["Status"]["Code"] == "instance-terminated-no-capacity"
     with pytest.raises(DemoFailed):
         aws.ask("interrupt", {"instance_id": aws.running()["InstanceId"]})
+
+
+@contract("https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html")
+def test_a_clock_ten_minutes_off_is_refused_in_each_protocol(aws: Aws) -> None:
+    """EC2 says RequestExpired, the others that the signature has; four minutes are borne."""
+    aws.ask("settings", {"clock_s": 240.0})
+    assert aws("ec2").describe_vpcs()["Vpcs"]
+    aws.ask("settings", {"clock_s": 600.0})
+    assert refusal(aws("ec2").describe_vpcs)[0] == "RequestExpired"
+    code, status, message = refusal(aws("sts").get_caller_identity)
+    assert (code, status) == ("SignatureDoesNotMatch", 403)
+    assert "Signature expired" in message

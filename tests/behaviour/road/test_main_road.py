@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 
 import psutil
@@ -10,7 +11,7 @@ import pytest
 from jupyter_awsgpu.demo import client
 from jupyter_awsgpu.verbs.policy import iam_policy
 from tests.behaviour.road.remote_jupyter import computed, status_of
-from tests.behaviour.road.terminal import run
+from tests.behaviour.road.terminal import WARM, run
 
 FIELDS = {
     "name", "instance_id", "instance_type", "state", "region", "zone", "price_per_hour", "local_port", "remote_port",
@@ -98,6 +99,36 @@ def test_the_ssh_command_works_as_printed(box):
 def test_the_gpu_is_the_types_own(box):
     """nvidia-smi on the instance speaks of the GPU that a p2.xlarge has."""
     assert "K80" in run("ssh", "gpu", "--", "nvidia-smi", "-L").out
+
+
+LOOKING = (
+    ("status",), ("list", "--all-regions"), ("logs",), ("logs", "--source", "tunnel"), ("cost",), ("doctor",), ("gpu",),
+    ("runs",), ("ssh",), ("connect",), ("cleanup",), ("images",), ("plan", "p2.xlarge"), ("demo", "up"), ("kernel",),
+    ("launch", "p2.xlarge", "--yes", "--no-open", "--quiet"),
+)  # fmt: skip
+"""Every verb that shows something and changes nothing, as a person types it."""
+
+
+def test_no_secret_is_shown_logged_or_passed_on(box, demo):
+    """Token, credentials and private key are in no verb's answer, no file but their own, no process's arguments."""
+    folder = demo.state_dir.parent
+    keys = [path.read_text() for path in folder.glob("keys/*") if "PRIVATE" in path.read_text()]
+    assert keys
+    secrets = {box["token"], demo.secret_access_key, *(text.splitlines()[1] for text in keys)}
+
+    def leaks(text):
+        return [secret[:4] + "…" for secret in secrets if secret in text]
+
+    assert leaks(run("token").out), "what is looked for can be found"
+    for words in LOOKING:
+        done = WARM.run(["--demo", *words], environment=os.environ, timeout_s=120)
+        assert not leaks(done.stdout + done.stderr), words
+    own = ("keys", "browser", "aws")  # the key's, the redirect that opens the browser, and the simulated AWS's own
+    for path in folder.rglob("*"):
+        if path.is_file() and path.relative_to(folder).parts[0] not in own:
+            assert not leaks(path.read_text(errors="replace")), path
+    for process in psutil.process_iter(["cmdline"]):
+        assert not leaks(" ".join(process.info["cmdline"] or [])), process
 
 
 def test_stop_keeps_the_disk_and_start_brings_it_back(awsgpu):

@@ -101,6 +101,14 @@ def test_a_default_network_that_is_missing_is_foreseen(desk):
     assert {one for one in changing if not one.startswith(("Describe", "Get", "List"))} == made
 
 
+def test_a_clock_that_is_off_is_said_and_nothing_is_made(desk):
+    """Ten minutes: the one sentence that helps, whichever call met it first."""
+    desk.aws.set(clock_s=600.0)
+    assert refusal_of(desk).code == "clock-wrong"
+    desk.aws.set(clock_s=0.0)
+    assert desk.bench.cloud().instances() == ()
+
+
 def test_several_obstacles_are_counted_and_the_plan_shows_them(desk):
     """Too small a disk and a limit of 0: the first is told, and the command that shows them all."""
     desk.aws.quota("L-DB2E81BA", 0)
