@@ -3,7 +3,7 @@
 
     python3 dev.py demo  [--headless]     a simulated AWS, an instance on it, the quickstart notebook
     python3 dev.py test  [LAYER ...] [--fast] [-- PYTEST ARGUMENTS]     lint, types, layers, then the tests
-    python3 dev.py lint  [--fast]         ruff, mypy, import-linter; types, eslint and jest of the sidebar
+    python3 dev.py lint  [--fast]         ruff, mypy, import-linter; advisories; types, eslint and jest of the sidebar
     python3 dev.py matrix [-- ARGUMENTS]  every verb killed and refused wherever it can be; hours without --sample
     python3 dev.py docs                   the site, with warnings as errors, in docs/_build/html
     python3 dev.py bench                  the benchmarks, with their figures
@@ -21,6 +21,7 @@ import os
 import shutil
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent
@@ -29,6 +30,8 @@ BIN = "Scripts" if os.name == "nt" else "bin"
 OLDEST = (3, 11)
 MUST_RUN = os.environ.get("CI") == "true" or os.environ.get("AWSGPU_TESTS_MUST_RUN") == "1"
 LAYERS = ("system", "notebooks", "browser", "behaviour", "unit")  # the longest first: all workers end together
+ADVISORIES = "https://pypi.org/pypi/requests/2.20.0/json"  # a version with advisories: some indexes know none
+AUDITOR = "pip-audit>=2.7,<3"  # installed where advisories can be asked for
 FAST_LAYERS = ("behaviour", "unit")
 DEBIAN_PACKAGES = {  # what a layer drives for real, beyond Python
     "unit": ("shellcheck",),
@@ -77,7 +80,7 @@ def grammar() -> argparse.ArgumentParser:
             sub.add_argument("layers", nargs="*", metavar="LAYER", help=", ".join(LAYERS))
             sub.add_argument("--fast", action="store_true", help="only " + " and ".join(FAST_LAYERS))
         if door is lint:
-            sub.add_argument("--fast", action="store_true", help="without the sidebar's TypeScript")
+            sub.add_argument("--fast", action="store_true", help="without advisories and the sidebar's TypeScript")
     return parser
 
 
@@ -139,7 +142,7 @@ def start_building_root() -> subprocess.Popen[bytes] | None:
 
 
 def lint(options: argparse.Namespace, _rest: list[str]) -> int:
-    """Run ruff, mypy and import-linter, then the sidebar's own checks; each says its findings."""
+    """Run ruff, mypy and import-linter, then pip-audit and the sidebar's own checks; each says its findings."""
     install("dev")
     checks = {
         "ruff check": [tool("ruff"), "check", "--quiet", "."],
@@ -150,8 +153,23 @@ def lint(options: argparse.Namespace, _rest: list[str]) -> int:
     }
     passed = [quiet_success(name, command) for name, command in checks.items()]
     if not options.fast:
-        passed.append(typescript())
+        passed += [advisories(), typescript()]
     return 0 if all(passed) else 1
+
+
+def advisories(known: str = ADVISORIES) -> bool:
+    """Ask PyPI for advisories on all that is installed; where it does not answer such questions, say so and go on."""
+    try:
+        with urllib.request.urlopen(known, timeout=10) as answer:  # noqa: S310 - PyPI's own address
+            why = "" if b'"vulnerabilities"' in answer.read() else "none in the answer"
+    except OSError as exc:
+        why = str(exc)
+    if why:
+        say(f"pip-audit: not asked, for PyPI's advisories do not answer here ({why})")
+        return True
+    if not tool("pip-audit").exists():
+        run(tool("python"), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", AUDITOR)
+    return quiet_success("pip-audit", [tool("pip-audit"), "--local", "--skip-editable", "--progress-spinner", "off"])
 
 
 def typescript() -> bool:

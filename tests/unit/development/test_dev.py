@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -86,3 +87,14 @@ def test_an_unknown_layer_is_refused_with_the_names_there_are(repository: Path) 
     done = dev(repository, "test", "unti")
     assert done.returncode != 0
     assert "system, notebooks, browser, behaviour, unit" in done.stderr
+
+
+def test_where_no_advisories_can_be_had_that_is_said_and_is_no_mistake(capsys: pytest.CaptureFixture[str]) -> None:
+    """Behind a mirror that knows none, or with no network: nothing is installed, and lint goes on."""
+    spec = importlib.util.spec_from_file_location("dev", ROOT / "dev.py")
+    assert spec is not None
+    assert spec.loader is not None
+    door = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(door)
+    assert door.advisories((ROOT / "dev.py").as_uri() + ".none")
+    assert "pip-audit: not asked" in capsys.readouterr().out
