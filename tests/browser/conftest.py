@@ -97,7 +97,7 @@ class Lab:
         self.forget_panel()
         family = psutil.Process(self.process.pid).children(recursive=True)
         self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(PATIENCE_S)
         for one in psutil.wait_procs(family, timeout=5)[1]:
             one.kill()
 
