@@ -17,6 +17,16 @@ TRIES = 5
 PAUSE_S = 2.0
 SILENCE_S = 30.0
 CHUNK = 1 << 20
+NONE = (403, 404, 410)
+"""How a server says that there is no such file; S3, which hides what is there, says 403."""
+
+
+class _Broken(Exception):
+    """The download ended, and is not what it should be."""
+
+
+BROKEN = (OSError, http.client.HTTPException, _Broken)
+"""What a bad network raises: Python's own words for an answer that is none are no `OSError`."""
 
 
 def fetch(url: str, path: str, sha256: "str | None", say) -> None:  # noqa: ANN001 - takes a sentence
@@ -45,12 +55,22 @@ def fetch(url: str, path: str, sha256: "str | None", say) -> None:  # noqa: ANN0
 
 
 def text(url: str) -> str:
-    """Return a small text from the network, or "" where there is none."""
-    try:
-        with urllib.request.urlopen(url, timeout=SILENCE_S) as answer:  # noqa: S310 - our own configuration
-            return answer.read(65536).decode("utf-8", "replace")
-    except (OSError, http.client.HTTPException):
-        return ""
+    """Return a small text from the network, or "" where the other side says that there is none.
+
+    Raises `commands.Failed` where nobody says so: what a checksum guards is not taken without it.
+    """
+    why = ""
+    for attempt in range(1, TRIES + 1):
+        try:
+            with urllib.request.urlopen(url, timeout=SILENCE_S) as answer:  # noqa: S310 - our own configuration
+                return answer.read(65536).decode("utf-8", "replace")
+        except BROKEN as exc:
+            if getattr(exc, "code", 0) in NONE:
+                return ""
+            why = str(getattr(exc, "reason", exc))
+        if attempt < TRIES:
+            time.sleep(PAUSE_S * attempt)
+    raise commands.Failed("%s could not be downloaded in %d tries: %s" % (url, TRIES, why))
 
 
 def published_sha256(document: str) -> "str | None":
@@ -66,14 +86,6 @@ def checksum(path: str) -> str:
         for block in iter(lambda: stream.read(CHUNK), b""):
             digest.update(block)
     return digest.hexdigest()
-
-
-class _Broken(Exception):
-    """The download ended, and is not what it should be."""
-
-
-BROKEN = (OSError, http.client.HTTPException, _Broken)
-"""What a bad network raises: Python's own words for an answer that is none are no `OSError`."""
 
 
 def _continue(url: str, partial: str) -> None:

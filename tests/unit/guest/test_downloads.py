@@ -74,7 +74,16 @@ def test_what_goes_wrong_once_is_tried_again(mirror: Mirror, tmp_path: Path) -> 
     assert list(path.parent.iterdir()) == [path]
 
 
-@pytest.mark.parametrize("mirror", [(b"this is no HTTP\r\n\r\n",)], indirect=True)
-def test_a_checksum_that_cannot_be_had_is_none(mirror: Mirror) -> None:
-    """Not every vendor publishes one; what is fetched instead of one is not taken for one."""
+@pytest.mark.parametrize("mirror", [(b"HTTP/1.1 404 None\r\nContent-Length: 0\r\n\r\n",)], indirect=True)
+def test_not_every_vendor_publishes_a_checksum(mirror: Mirror) -> None:
+    """Where the vendor says that there is none, there is none; asked once."""
     assert downloads.published_sha256(downloads.text(mirror.url)) is None
+    assert len(mirror.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "mirror", [(b"this is no HTTP\r\n\r\n", b"", HEAD[:15] + b"\r\n\r\n" + b"a" * 64)], indirect=True
+)
+def test_a_bad_network_makes_no_checksum_unpublished(mirror: Mirror) -> None:
+    """Asked again, so that an installer is not run unchecked because a line was bad for a moment."""
+    assert downloads.published_sha256(downloads.text(mirror.url)) == "a" * 64
