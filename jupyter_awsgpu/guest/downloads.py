@@ -65,9 +65,10 @@ def text(url: str) -> str:
             with urllib.request.urlopen(url, timeout=SILENCE_S) as answer:  # noqa: S310 - our own configuration
                 return answer.read(65536).decode("utf-8", "replace")
         except BROKEN as exc:
-            if getattr(exc, "code", 0) in NONE:
+            reason = getattr(exc, "reason", exc)
+            if getattr(exc, "code", 0) in NONE or isinstance(reason, FileNotFoundError):  # of a file: address
                 return ""
-            why = str(getattr(exc, "reason", exc))
+            why = str(reason)
         if attempt < TRIES:
             time.sleep(PAUSE_S * attempt)
     raise commands.Failed("%s could not be downloaded in %d tries: %s" % (url, TRIES, why))

@@ -6,6 +6,7 @@ shutdown, service, apt and dpkg, lspci, nvidia-smi, cloud-init. They are written
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -19,6 +20,7 @@ from jupyter_awsgpu.demo.hosts.rootfs import DISK
 
 if TYPE_CHECKING:
     from jupyter_awsgpu.demo.hosts.accounts import Accounts
+    from jupyter_awsgpu.demo.hosts.isolation import Ground
     from jupyter_awsgpu.demo.hosts.spec import HostSpec
 
 SHIMS = Path(__file__).parent / "shims"
@@ -64,17 +66,25 @@ def install(accounts: Accounts, spec: HostSpec) -> None:
     if prefix := interpreter_prefix(spec):
         _install_interpreter(accounts, prefix)
     else:
-        _offer_miniforge(accounts)
+        offer_conda(accounts.ground)
 
 
-def _offer_miniforge(accounts: Accounts) -> None:
-    """Lay the stand-in for Miniforge's installer where a plain image's own list of mirrors leads to it."""
-    installer = accounts.ground.path("usr/local/share/miniforge-stand-in.sh")
-    installer.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(STAND_INS / "miniforge.sh", installer)
-    mirrors = accounts.ground.path("etc/awsgpu/mirror.json")
+def offer_conda(ground: Ground) -> None:
+    """Lay the stand-ins for both installers where a plain image's own list of mirrors leads to them.
+
+    Both are of one make, conda's constructor; Miniforge publishes a checksum beside its own, Anaconda does not.
+    """
+    text = (STAND_INS / "miniforge.sh").read_text()
+    texts = {"miniforge": text, "anaconda": text.replace("Miniforge", "Anaconda").replace("miniforge3", "anaconda3")}
+    offered = {kind: ground.path(f"usr/local/share/{kind}-stand-in.sh") for kind in texts}
+    for kind, installer in offered.items():
+        installer.parent.mkdir(parents=True, exist_ok=True)
+        installer.write_text(texts[kind])
+    published = f"{hashlib.sha256(text.encode()).hexdigest()}  Miniforge3.sh\n"
+    offered["miniforge"].with_name(offered["miniforge"].name + ".sha256").write_text(published)
+    mirrors = ground.path("etc/awsgpu/mirror.json")
     mirrors.parent.mkdir(parents=True, exist_ok=True)
-    mirrors.write_text(json.dumps({"miniforge": installer.as_uri()}) + "\n")
+    mirrors.write_text(json.dumps({kind: installer.as_uri() for kind, installer in offered.items()}) + "\n")
 
 
 def write_tool(accounts: Accounts, name: str, place: str) -> None:
