@@ -79,7 +79,7 @@ def resize(
     instance = choose(bench, name, "resize")
     change = _preflight(bench, instance, instance_type, disk_gb)
     if change.itype is None and change.disk_gb is None:
-        return with_tunnel(bench, instance)
+        return with_tunnel(bench, _told(bench, change, price=instance_type is not None))
     if not yes and (change.stops or _dear(bench, change)):
         raise NeedsYes(what=_consequence(change), command=_line(instance, instance_type, disk_gb), verb="resize")
     with (
@@ -91,6 +91,25 @@ def resize(
         except KeyboardInterrupt as exc:
             exists = f"{instance.name} may be stopped, and of its old or its new type."
             raise Interrupted(exists=exists, command=_line(instance, instance_type, disk_gb)) from exc
+
+
+def _told(bench: Workbench, change: _Change, *, price: bool) -> Instance:
+    """Write the size, and the price, that tables and costs show, where an earlier resize could not."""
+    instance, root = change.instance, change.root
+    cloud, has = bench.cloud(instance.region), {}
+    if root is not None and root.gb != instance.root_gb:
+        has["jupyter-awsgpu:disk"] = str(root.gb)
+    now = cloud.price(instance.instance_type) if price and not instance.spot else None
+    if now is not None and now.per_hour != instance.price_per_hour:
+        has |= _price_tags(now)
+    if not has:
+        return instance
+    cloud.tag(instance.instance_id, has)
+    return cloud.instance(instance.instance_id)
+
+
+def _price_tags(price: Price) -> dict[str, str]:
+    return {"jupyter-awsgpu:price": f"{price.per_hour:g} {price.currency}", RATE_TAG: "untold"}
 
 
 def _line(instance: Instance, instance_type: str | None, disk_gb: int | None) -> str:
@@ -263,8 +282,7 @@ def _change_type(bench: Workbench, change: _Change, itype: InstanceType, operati
 
 def _note_price(cloud: Cloud, instance: Instance, price: Price) -> None:
     with suppress(AwsGpuError):  # a policy older than this verb: the price shown stays the old type's
-        has = {"jupyter-awsgpu:price": f"{price.per_hour:g} {price.currency}", RATE_TAG: "untold"}
-        cloud.tag(instance.instance_id, has)
+        cloud.tag(instance.instance_id, _price_tags(price))
 
 
 def _taken_back(cloud: Cloud, change: _Change, why: AwsGpuError, operation: Operation) -> ResizeHalfDone:

@@ -48,6 +48,17 @@ def test_the_same_again_changes_nothing(desk: Desk) -> None:
     assert untouched(desk)
 
 
+def test_what_could_not_be_told_is_told_by_the_same_line_again(desk: Desk) -> None:
+    """Type and disk changed, the tags that tables and costs read did not come through: the next time they do."""
+    stopped(desk)
+    desk.aws.fail("CreateTags", "drop", times=None)
+    box = resize(desk.bench, "mine", instance_type="g4dn.2xlarge", disk_gb=100)
+    assert box.price_per_hour == pytest.approx(0.526)
+    desk.aws.mend()
+    box = resize(desk.bench, "mine", instance_type="g4dn.2xlarge", disk_gb=100)
+    assert (box.price_per_hour, box.root_gb) == (pytest.approx(0.752), 100)
+
+
 def test_a_running_instance_is_asked_about_first(desk: Desk) -> None:
     """It would stop: the question says so, with the new price, and nothing has happened."""
     launch_without_arriving(desk, desk.wish(name="mine"))
