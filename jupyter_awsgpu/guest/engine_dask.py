@@ -12,7 +12,7 @@ import json
 import os
 import urllib.request
 
-from . import accounts, interpreter, jupyter, kernels, paths
+from . import accounts, environment, jupyter, kernels, paths
 from .services import Service
 
 TITLE = "Dask"
@@ -25,8 +25,9 @@ NANNY_PORTS = "9100:9199"
 EVERYWHERE = ("dask>=2024.8", "distributed>=2024.8", "numpy", "pandas", "pyarrow")
 """2024.8 is the newest that Python 3.9 has."""
 
-HEAD = ("bokeh>=3.1", "jupyter-server-proxy>=4.1.1", "dask-labextension>=7")
-"""The dashboard, the way to it through Jupyter (4.1.1 closed CVE-2024-28179), and its panels in JupyterLab 4."""
+DASHBOARD = "bokeh>=3.1"
+LAB = ("jupyter-server-proxy>=4.1.1", "dask-labextension>=7")
+"""The way to the dashboard through Jupyter (4.1.1 closed CVE-2024-28179), and its panels in JupyterLab 4."""
 
 WHOLE = "dask[array,dataframe,distributed]"
 AGREE = ("dask", "distributed", "cloudpickle", "msgpack", "toolz", "tornado", "lz4", "numpy", "pandas", "pyarrow")
@@ -38,13 +39,13 @@ def requirements(part: dict) -> tuple:
     pins = part.get("versions") or {}
     wanted = ["%s==%s" % (name, pins[name]) for name in AGREE if name in pins] or list(EVERYWHERE)
     words = [one.replace("dask", WHOLE, 1) if one.startswith(("dask=", "dask>")) else one for one in wanted]
-    more = lab(part)
+    more = [DASHBOARD] if part.get("node") == 0 else []
     return words + more, wanted + more
 
 
 def lab(part: dict) -> list:
     """Return what the head's Jupyter loads."""
-    return list(HEAD) if part and part["node"] == 0 else []
+    return list(LAB) if part.get("node") == 0 else []
 
 
 def files(part: dict) -> dict:
@@ -122,7 +123,7 @@ def _worker(part: dict, gpu: "int | None", gpus: int) -> Service:
 
 
 def _service(name: str, words: list, more: "dict | None" = None) -> Service:
-    user, python = accounts.name(), interpreter.path()
+    user, python = accounts.name(), environment.code_python(paths.config())
     where = {"HOME": accounts.home(user), "PATH": kernels.search_path(python), **kernels.libraries()}
     argv = [python, "-m", "dask", *words]
     return Service(name, argv, user, jupyter.workplace(user), {**where, **(more or {})})

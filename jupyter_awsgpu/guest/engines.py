@@ -4,8 +4,8 @@ A recipe is a module of its own with `TITLE` (its name in a step's text) and the
 are pure but for the interpreter, user and home of this host. `part` is this node's part of the cluster
 (`cluster.document`); before it has joined, `requirements` and `lab` are asked with as much of it as is foreseen:
 
-    requirements(part)     what pip is asked for, and what must then be there: two lists
-    lab(part)              which of it Jupyter loads when it starts, and must be started again for
+    requirements(part)     what pip is asked for where people's code runs, and what must then be there: two lists
+    lab(part)              what Jupyter loads beside it when it starts, and must be started again for
     files(part)            path → text of the settings that make the engine's client find the cluster
     places(part)           folders that hold only what may be lost, to be removed with the cluster
     services(part, gpus)   what runs on this node: `services.Service`

@@ -21,13 +21,22 @@ def steps(config: dict) -> list:
     return [Step("environment", "Reproducing " + name, lambda: _right(path), lambda say: _make(path, config, say))]
 
 
+def code_python(config: dict) -> str:
+    """Return the Python that people's code runs in: the environment's, where one is wished for, else Jupyter's."""
+    return _python() if config.get("environment") else interpreter.path()
+
+
+def made_of() -> str:
+    """Return the checksum of the file that the environment was made of, or ""."""
+    return paths.read_text(paths.at(HOME + "/.awsgpu-made-of"))
+
+
 def _python() -> str:
     return paths.at(HOME + "/bin/python")
 
 
 def _right(path: str) -> bool:
-    made_of = paths.read_text(paths.at(HOME + "/.awsgpu-made-of"))
-    return os.path.exists(path) and made_of == downloads.checksum(path) and os.path.exists(paths.at(KERNELS))
+    return os.path.exists(path) and made_of() == downloads.checksum(path) and os.path.exists(paths.at(KERNELS))
 
 
 def _make(path: str, config: dict, say) -> str:  # noqa: ANN001 - takes a sentence

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import cluster, data, driver, environment, facts, interpreter, jupyter, watch
+from . import cluster_steps, data, driver, environment, facts, interpreter, jupyter, watch
 
 
 def steps(config: dict) -> list:
@@ -22,5 +22,5 @@ def of(config: dict, found: facts.Facts) -> list:
         *interpreter.steps(config, found.machine),
         *environment.steps(config),
         *jupyter.steps(config),
-        *cluster.steps(config),
+        *cluster_steps.steps(config),
     ]

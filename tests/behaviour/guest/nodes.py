@@ -34,9 +34,9 @@ _nets = itertools.count()
 _JOIN = """
 import json, sys
 sys.path.insert(0, sys.argv[1])
-from guest import cluster, paths
+from guest import cluster, cluster_steps, paths
 cluster.join(sys.stdin.read())
-step = cluster.steps(paths.config())[-1]
+step = cluster_steps.steps(paths.config())[-1]
 skipped = step.right()
 if not skipped:
     step.act(lambda text: None)

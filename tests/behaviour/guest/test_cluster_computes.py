@@ -51,6 +51,18 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Node]]:
         one.host.end()
 
 
+CARDS = """
+import os
+from distributed import Client
+with Client(timeout=60) as client:
+    client.wait_for_workers(2, timeout=60)
+    cards = client.run(lambda: os.environ["CUDA_VISIBLE_DEVICES"])
+    asked = client.submit(lambda: os.environ["CUDA_VISIBLE_DEVICES"], resources={"GPU": 1}).result(timeout=60)
+    workers = client.scheduler_info(n_workers=-1)["workers"].values()
+    print(sorted(cards.values()), asked in "01", sorted((one["name"], one["nthreads"]) for one in workers))
+"""
+
+
 def right(head: Node) -> str:
     return RIGHT.format(port=head.show().dashboard_port)
 
@@ -64,6 +76,23 @@ def test_a_client_without_words_computes_on_all_workers(nodes: list[Node]) -> No
     assert (told.joined, told.present, told.tasks) == (2, (0, 1), 0)
     assert {"dask", "distributed", "cloudpickle", "msgpack", "python"} <= set(told.versions)
     assert told.secrets is None
+
+
+def test_each_gpu_has_a_worker_of_its_own(tmp_path: Path) -> None:
+    """Two GPUs, two workers that see one each, one thing at a time; after a resize to one GPU, one worker."""
+    (one,) = cluster_of(tmp_path, 1)
+    smi = one.host.path("/usr/local/bin/nvidia-smi")
+    smi.write_text('#!/bin/sh\ncase "$*" in *=index*) echo 0; echo 1;; *) exit 9;; esac\n')
+    smi.chmod(0o755)
+    try:
+        one.join()
+        assert one.python(CARDS).strip() == "['0', '1'] True [('0-0', 1), ('0-1', 1)]"
+        smi.write_text("#!/bin/sh\necho 0\n")
+        assert one.join()["right"] is True
+        assert (one.pid("dask-worker-0") > 0, one.pid("dask-worker-1")) == (True, 0)
+        until(lambda: one.show().joined == 1, "the end of the other worker")
+    finally:
+        one.host.end()
 
 
 def test_whoever_lacks_the_clusters_certificate_is_refused(nodes: list[Node], tmp_path: Path) -> None:

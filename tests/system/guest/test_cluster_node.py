@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 LAUNCH = "l-0123456789abcdef"
-CONFIG = GuestConfig("gpu", LAUNCH, "ubuntu", engine="dask", nodes=2, version="1.2.3")
+CONFIG = GuestConfig("gpu", LAUNCH, "ubuntu", environment="requirements.txt", engine="dask", nodes=2, version="1.2.3")
 COMPUTE = """
 import dask.array as da, dask.dataframe as dd, pandas as pd
 from distributed import Client
 with Client(timeout=60) as client:
     client.wait_for_workers(1, timeout=60)
+    client.submit(lambda: __import__("attrs").__name__).result(timeout=60)
     frame = dd.from_pandas(pd.DataFrame({"x": range(100)}), npartitions=4)
     print(int((da.arange(1000, chunks=50) ** 2).sum().compute()), int(frame.x.sum().compute()), client.dashboard_link)
 """
@@ -37,11 +38,11 @@ def vendor(tmp_path: Path) -> Iterator[Vendor]:
 
 
 def test_a_head_from_nothing_to_a_client_and_through_a_reboot(machine: Callable[..., Any], vendor: Vendor) -> None:
-    """Packages before it is told its part, services after; Jupyter shows the dashboard; a reboot needs nobody."""
+    """Packages before it is told its part, services after, in the person's environment; a reboot needs nobody."""
     one = machine(config=CONFIG, prepare=vendor.with_engine)
     address = one.real.address
     with one.connect() as host:
-        report = guest.follow_progress(host, lambda step: None)
+        report = guest.follow_progress(host, lambda step: None, {"requirements.txt": "attrs>=22\n"})
         assert [step.phase for step in report.steps if step.key == "engine"] == ["done"]
         assert report.cluster is None
         part = Membership("dask", 0, 2, LAUNCH, address, address, cluster.make_secrets(LAUNCH))
@@ -51,7 +52,8 @@ def test_a_head_from_nothing_to_a_client_and_through_a_reboot(machine: Callable[
         assert (report.cluster.engine, report.cluster.node, report.cluster.nodes) == ("dask", 0, 2)
         server = jupyter.find_server(host)
     assert _client(one) == RIGHT
-    assert one.real.run("/opt/pytorch/bin/python", "-m", "pip", "check").strip() == "No broken requirements found."
+    for python in ("/opt/pytorch/bin/python", "/opt/awsgpu-env/bin/python"):
+        assert one.real.run(python, "-m", "pip", "check").strip() == "No broken requirements found."
     panels = json.loads(_asked(one, server, "lab/api/settings/dask-labextension%3Aplugin"))
     assert panels["schema"]["properties"]["defaultURL"]["default"] == "proxy/8787"
     assert "Individual Task Stream" in json.loads(_asked(one, server, "proxy/8787/individual-plots.json"))
@@ -72,7 +74,7 @@ def test_a_head_from_nothing_to_a_client_and_through_a_reboot(machine: Callable[
 
 def _client(one: Any) -> str:
     """Return what a person's Python computes there, with no word of where the cluster is."""
-    return str(one.real.run("su", "-", "ubuntu", "-c", f"/opt/pytorch/bin/python -c '{COMPUTE}'", check=False)).strip()
+    return str(one.real.run("su", "-", "ubuntu", "-c", f"/opt/awsgpu-env/bin/python -c '{COMPUTE}'", check=False)).strip()
 
 
 def _asked(one: Any, server: Any, what: str) -> str:

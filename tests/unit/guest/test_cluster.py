@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jupyter_awsgpu.guest import cluster, commands, engine_dask, engines, facts, idle, nodes, paths, recipe
+from jupyter_awsgpu.guest import (
+    cluster,
+    cluster_steps,
+    commands,
+    engine_dask,
+    engines,
+    facts,
+    idle,
+    nodes,
+    paths,
+    recipe,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -102,15 +113,15 @@ def test_forgetting_leaves_nothing(nobodys_machine: Path) -> None:
 
 def test_the_engines_packages_come_first_and_its_services_once_it_has_joined() -> None:
     """Before the laptop tells a node its part, the packages are on their way already; a single machine has no step."""
-    assert [step.key for step in cluster.steps({})] == []
-    assert [step.key for step in cluster.steps({"engine": "dask"})] == ["engine"]
+    assert [step.key for step in cluster_steps.steps({})] == []
+    assert [step.key for step in cluster_steps.steps({"engine": "dask"})] == ["engine"]
     cluster.join(json.dumps(WHOLE))
     assert [step.key for step in recipe.of({"engine": "dask"}, facts.gather())][-3:] == ["jupyter", "engine", "cluster"]
 
 
 def test_an_engine_that_nobody_knows_is_a_step_that_fails() -> None:
     """Said where provisioning is followed, not in a traceback."""
-    (step,) = cluster.steps({"engine": "ray"})
+    (step,) = cluster_steps.steps({"engine": "ray"})
     assert not step.right()
     with pytest.raises(commands.Failed, match="no engine ray"):
         step.act(print)
@@ -128,8 +139,8 @@ def test_every_engine_has_what_a_recipe_needs() -> None:
     ("part", "words", "checked"),
     [
         ({}, ["dask[array,dataframe,distributed]>=2024.8", "distributed>=2024.8"], ["dask>=2024.8", "pandas"]),
-        ({"node": 0}, ["bokeh>=3.1", "distributed>=2024.8"], ["dask-labextension>=7"]),
-        (HEAD, ["bokeh>=3.1", "jupyter-server-proxy>=4.1.1", "dask-labextension>=7"], ["dask>=2024.8", "bokeh>=3.1"]),
+        ({"node": 0}, ["bokeh>=3.1", "distributed>=2024.8"], ["bokeh>=3.1"]),
+        (HEAD, ["bokeh>=3.1", "distributed>=2024.8"], ["dask>=2024.8", "bokeh>=3.1"]),
         (WORKER, ["dask[array,dataframe,distributed]==2026.8.0", "numpy==2.4.6"], ["dask==2026.8.0", "numpy==2.4.6"]),
     ],
 )
@@ -139,8 +150,17 @@ def test_a_range_on_the_head_and_its_exact_versions_on_workers(part: dict, words
     assert set(words) <= set(asked)
     assert set(checked) <= set(there)
     assert len(asked) == len(there)
+    assert bool(engine_dask.lab(part)) is (part.get("node") == 0)
     if part is WORKER:
         assert not [one for one in asked if "==" not in one or "torch" in one]
+
+
+def test_workers_run_where_the_persons_code_does() -> None:
+    """With an environment of the person's own, Dask is in it: what a task imports is there."""
+    paths.write_json(paths.at("/etc/awsgpu/config.json"), {"environment": "requirements.txt"})
+    assert {one.argv[0] for one in engine_dask.services(HEAD, 1)} == {paths.at("/opt/awsgpu-env/bin/python")}
+    paths.write_json(paths.at("/etc/awsgpu/config.json"), {})
+    assert {one.argv[0] for one in engine_dask.services(HEAD, 1)} == {"/opt/pytorch/bin/python3"}
 
 
 @pytest.mark.parametrize(
