@@ -74,7 +74,9 @@ def test_a_head_from_nothing_to_a_client_and_through_a_reboot(machine: Callable[
 
 def _client(one: Any) -> str:
     """Return what a person's Python computes there, with no word of where the cluster is."""
-    return str(one.real.run("su", "-", "ubuntu", "-c", f"/opt/awsgpu-env/bin/python -c '{COMPUTE}'", check=False)).strip()
+    return str(
+        one.real.run("su", "-", "ubuntu", "-c", f"/opt/awsgpu-env/bin/python -c '{COMPUTE}'", check=False)
+    ).strip()
 
 
 def _asked(one: Any, server: Any, what: str) -> str:
