@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(1500)]
 LAUNCH = "l-0123456789abcdef"
 CONFIG = GuestConfig("gpu", LAUNCH, "ubuntu", environment="requirements.txt", engine="dask", nodes=2, version="1.2.3")
 COMPUTE = """
