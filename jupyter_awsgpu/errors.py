@@ -21,7 +21,7 @@ The tree:
     │       NoCapacityAnywhere · NoCapacityToStart · NoCapacityAtData · NotAllNodes
     ├── InstanceError         about an instance that is, was, or is another's
     │   └── NoSuchInstance · NameAmbiguous · OtherWishes · OtherOwner · WrongState · InstanceGone
-    │       ImageUnproven · DataInUse · ResizeHalfDone · NotACluster
+    │       ImageUnproven · DataInUse · ResizeHalfDone · NotACluster · NotAllLaunched
     ├── HostError             the way to the instance
     │   └── SshUnreachable · SshRefused · HostKeyWrong · HostKeyUnknown · HostKeyNotShown
     │       KeyMissing · KeyTooOpen · RemoteCommandFailed · TransferFailed
@@ -995,6 +995,14 @@ class NotACluster(InstanceError):
     code = "not-a-cluster"
     cause = "{name} is a machine by itself, without Dask."
     remedy_template = "awsgpu launch {instance_type} --nodes 2 --engine dask --name cluster"
+
+
+class NotAllLaunched(InstanceError):
+    """Of several machines by themselves some failed. Facts: ready, count, failed (which, and why), command."""
+
+    code = "not-all-launched"
+    cause = "{ready} of {count} machines are ready; {failed}."
+    remedy_template = "{command}"
 
 
 class ClusterDown(GuestError):

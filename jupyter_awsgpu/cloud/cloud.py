@@ -28,11 +28,13 @@ if TYPE_CHECKING:
         schedules,
         storage,
         types,
+        watch,
     )
     from jupyter_awsgpu.cloud.clouds import Clouds
     from jupyter_awsgpu.cloud.network import Subnet
     from jupyter_awsgpu.cloud.place import Place
     from jupyter_awsgpu.cloud.request import Market, Request
+    from jupyter_awsgpu.cloud.watch import Watch
     from jupyter_awsgpu.model import (
         Image,
         Instance,
@@ -54,7 +56,8 @@ else:
     leftovers, lifecycle, network, offers, prices = map(
         Later, ("leftovers", "lifecycle", "network", "offers", "prices")
     )
-    quotas, request, schedules, storage, types = map(Later, ("quotas", "request", "schedules", "storage", "types"))
+    quotas, request, schedules, storage = map(Later, ("quotas", "request", "schedules", "storage"))
+    types, watch = map(Later, ("types", "watch"))
 
 NO_KEY_PAIR = "InvalidKeyPair.NotFound"
 """What RunInstances answers where the key pair has gone since it was last seen."""
@@ -243,7 +246,7 @@ class Cloud:
         self,
         *,
         owner: str | None = None,
-        name: str | None = None,
+        name: str | tuple[str, ...] | None = None,
         launch_id: str | None = None,
         client_token: str | None = None,
         include_terminated: bool = False,
@@ -257,6 +260,10 @@ class Cloud:
             client_token=client_token,
             include_terminated=include_terminated,
         )
+
+    def watch(self) -> Watch:
+        """Return what awaits many instances at once."""
+        return watch.Watch(self.place)
 
     def instance(self, instance_id: str) -> Instance:
         """Return a living instance. Raises `InstanceGone`."""

@@ -28,8 +28,9 @@ def instances(
     place: Place,
     *,
     owner: str | None = None,
-    name: str | None = None,
+    name: str | tuple[str, ...] | None = None,
     launch_id: str | None = None,
+    instance_ids: tuple[str, ...] = (),
     client_token: str | None = None,
     include_terminated: bool = False,
 ) -> tuple[Instance, ...]:
@@ -38,6 +39,8 @@ def instances(
     for key, value in ((tags.OWNER, owner), (tags.NAME, name), (tags.LAUNCH, launch_id)):
         if value is not None:
             wanted += filters(**{f"tag:{key}": value})
+    if instance_ids:
+        wanted += filters(instance_id=instance_ids)
     if client_token is not None:
         wanted += filters(client_token=client_token)
     if not include_terminated:

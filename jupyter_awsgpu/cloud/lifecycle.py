@@ -62,7 +62,7 @@ def wait_for_all(
             if not late:
                 return seen
             for one in late:
-                _require_hope(one, states)
+                require_hope(one, states)
         if time.monotonic() - began > timeout_s:
             name, state = (late[0].title, late[0].state.value) if seen else (instance_ids[0], "unknown to EC2")
             wanted = " or ".join(sorted(one.value for one in states))
@@ -79,7 +79,7 @@ def pause_after(waited_s: float) -> float:
     return next((pause for until, pause in POLLS if waited_s < until), SLOWEST_POLL_S)
 
 
-def _require_hope(seen: Instance, states: set[InstanceState]) -> None:
+def require_hope(seen: Instance, states: set[InstanceState]) -> None:
     """Raise where the states waited for cannot come any more."""
     if not seen.state.alive and not states & {InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED}:
         raise InstanceGone(name=seen.title, why=seen.state_reason or "it was terminated")

@@ -12,6 +12,7 @@ import io
 import json
 import re
 import tarfile
+import threading
 import zlib
 from dataclasses import asdict, dataclass, field
 from functools import cache
@@ -138,13 +139,24 @@ def _guards(config: GuestConfig) -> list[list[str]]:
 
 def first_files(config: GuestConfig) -> list[tuple[str, bytes, str]]:
     """Return (path on the instance, content, mode) of what user-data puts there."""
-    return [
+    with _PACKING:
+        program = _packed()
+    return [*program, ("/etc/awsgpu/config.json", config.document().encode(), "0600")]
+
+
+_PACKING = threading.Lock()
+"""Several launches at once pack one after the other: Python's own parser is not for many threads (CPython 106905)."""
+
+
+@cache
+def _packed() -> tuple[tuple[str, bytes, str], ...]:
+    """Return the files that are the same in every launch, made once a process."""
+    return (
         (GUEST_COMMAND, _file("awsgpu-guest.sh").encode(), "0755"),
         (f"{PROGRAM}/main.py", _file("main.py").encode(), "0644"),
         (f"{PROGRAM}/first.xz", packed_first(), "0644"),
         (f"{PROGRAM}/gpus.json", json.dumps(table_in_short(), separators=(",", ":")).encode(), "0644"),
-        ("/etc/awsgpu/config.json", config.document().encode(), "0600"),
-    ]
+    )
 
 
 @cache

@@ -43,6 +43,7 @@ class Ask:
     quiet: bool = False
     debug: bool = False
     simulated: bool = False
+    several: bool = False
     options: dict[str, Any] = field(default_factory=dict)
     progress: Progress | None = None
 

@@ -51,6 +51,10 @@ def _complete(instruction: str) -> int:
 def _progress(ask: Ask) -> Progress:
     from jupyter_awsgpu.surfaces.display import PlainProgress, TerminalProgress
 
+    if ask.several:
+        from jupyter_awsgpu.surfaces.several import side_by_side
+
+        return side_by_side(sys.stderr, simulated=ask.simulated, live=not ask.json)
     if sys.stderr.isatty() and not ask.json and os.environ.get("TERM") != "dumb":
         return TerminalProgress(sys.stderr, simulated=ask.simulated, colour=_colour(sys.stderr))
     return PlainProgress(sys.stderr, simulated=ask.simulated)

@@ -311,19 +311,13 @@ def trail_html(trail: Trail, *, simulated: bool, now: float) -> str:
     rows = "".join(_row_html(step, now) for step in trail.steps.values())
     steps = f'<table class="awsgpu-steps"><tbody>{rows}</tbody></table>'
     if trail.outcome == "done":
-        last = _with_link(next(reversed(trail.steps.values())).text) if trail.steps else ""
+        last = html.with_link(next(reversed(trail.steps.values())).text) if trail.steps else ""
         line = f'<span class="awsgpu-good">✓</span> {escape(trail.title)} · {last}'
         summary = f'<span class="awsgpu-quiet">{escape(trail.summary())}</span>'
         return html.block(
             f'<div class="awsgpu-title">{line}{badge}</div>{head}<details><summary>{summary}</summary>{steps}</details>'
         )
     return html.block(f'<div class="awsgpu-title">{escape(trail.title)}{badge}</div>{head}{steps}')
-
-
-def _with_link(words: str) -> str:
-    """Escape a sentence; an address of ours at its end becomes a link."""
-    said, _, last = words.rpartition(" ")
-    return f"{escape(said)} {html.link(last)}" if last.startswith("http://127.0.0.1:") else escape(words)
 
 
 def _row_html(step: StepState, now: float) -> str:

@@ -88,6 +88,10 @@ def run_line(shell: InteractiveShell, line: str) -> Any:
 def _progress(shell: InteractiveShell, ask: Ask) -> Progress:
     from jupyter_awsgpu.surfaces import display
 
+    if ask.several:
+        from jupyter_awsgpu.surfaces.several import side_by_side
+
+        return side_by_side(sys.stderr, simulated=ask.simulated, in_notebook=hasattr(shell, "kernel"))
     if hasattr(shell, "kernel"):
         return display.NotebookProgress(simulated=ask.simulated)
     if sys.stderr.isatty():

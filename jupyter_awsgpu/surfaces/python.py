@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypedDict, TypeVar, Unpack, overload
 
 from jupyter_awsgpu.errors import AwsGpuError
 from jupyter_awsgpu.surfaces.answers import Costs, Images, Instances, Leftovers, Preflight, Regions, Runs, Types
@@ -93,7 +93,12 @@ def _progress(ask: Ask) -> Progress | None:
     """Show progress where somebody watches: in a notebook, or in a terminal."""
     from jupyter_awsgpu.surfaces import display
 
-    if hasattr(_shell(), "kernel"):
+    in_notebook = hasattr(_shell(), "kernel")
+    if ask.several and (in_notebook or sys.stderr.isatty()):
+        from jupyter_awsgpu.surfaces.several import side_by_side
+
+        return side_by_side(sys.stderr, simulated=ask.simulated, in_notebook=in_notebook)
+    if in_notebook:
         return display.NotebookProgress(simulated=ask.simulated)
     if sys.stderr.isatty():
         return display.TerminalProgress(sys.stderr, simulated=ask.simulated, colour=True)
@@ -176,20 +181,49 @@ def plan(instance_type: str, **options: Unpack[Options]) -> Plan:
 # ── working ──────────────────────────────────────────────────────────────────────────────────
 
 
+@overload
+def launch(
+    instance_type: str,
+    *,
+    count: None = None,
+    yes: bool = False,
+    open_browser: bool = False,
+    **options: Unpack[Options],
+) -> Instance: ...
+
+
+@overload
+def launch(
+    instance_type: str, *, count: int, yes: bool = False, open_browser: bool = False, **options: Unpack[Options]
+) -> Instances: ...
+
+
 @_quietly
 def launch(
-    instance_type: str, *, yes: bool = False, open_browser: bool = False, **options: Unpack[Options]
-) -> Instance:
-    """Launch, or continue, an instance and return it with its tunnel open.
+    instance_type: str,
+    *,
+    count: int | None = None,
+    yes: bool = False,
+    open_browser: bool = False,
+    **options: Unpack[Options],
+) -> Instance | Instances:
+    """Launch, or continue, an instance and return it with its tunnel open; with `count` so many, as a tuple.
 
-    `yes` agrees to any price. Raises `NeedsYes` above the price set by `confirm_above`.
+    `yes` agrees to any price. Raises `NeedsYes` above the price set by `confirm_above`, `NotAllLaunched` where
+    some of several failed.
     """
-    from jupyter_awsgpu.verbs.launch import launch as begin
-
     ask = _ask(options)
+    ask.several = count is not None
     wishes = _wishes(ask, instance_type, options)
     bench = ask.bench()
-    return _finished(ask, lambda: begin(bench, wishes, yes=yes, open_browser=open_browser))
+    if count is None:
+        from jupyter_awsgpu.verbs.launch import launch as begin
+
+        return _finished(ask, lambda: begin(bench, wishes, yes=yes, open_browser=open_browser))
+    from jupyter_awsgpu.verbs.launch_many import launch_many
+
+    made = _finished(ask, lambda: launch_many(bench, wishes, count, yes=yes, open_browser=open_browser))
+    return Instances(made, simulated=ask.simulated)
 
 
 @_quietly

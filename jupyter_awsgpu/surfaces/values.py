@@ -198,6 +198,7 @@ BYTES = _Amount("SIZE", _BYTES, 1, 1e15, whole=True, expected="it takes a size s
 GIGABYTES = _Amount("GB", _GIGABYTES, 1, 16384, whole=True, expected="it takes 1 to 16384 GB")
 DATA = _Amount("GB", _GIGABYTES, 1, 16384, none=True, whole=True, expected="it takes 1 to 16384 GB, or none")
 PORT = _Amount("PORT", {"": 1}, 1, 65535, whole=True, expected="it takes a port, 1 to 65535")
+COUNT = _Amount("N", {"": 1}, 1, 100, whole=True, expected="it takes 1 to 100 machines")
 NODES = _Amount("N", {"": 1}, 1, 64, whole=True, expected="it takes 1 to 64 machines")
 VCPUS = _Amount("VCPUS", {"": 1}, 1, 100_000, whole=True, expected="it takes a whole number of vCPUs, 1 or more")
 DOLLARS = _Amount("DOLLARS", {"": 1}, 0.001, 1e6, expected="it takes dollars such as 1.50")

@@ -121,20 +121,28 @@ class Tunnels:
 
     def _start(self, wish: _Wish) -> None:
         instance = wish.instance
-        before = self._ports.before(instance.instance_id, wish.local_port)
-        others = {local for one in self.all() if one.instance_id != instance.instance_id for local, _ in one.forwards}
-        taken = others | {local for local, _ in wish.forwards}
-        local = ports.choose(wish.bind, wish.local_port, before=before, avoid=taken, name=instance.name)
-        sockets = self._listen(wish, local)
-        record = self._record(instance.instance_id)
-        record.withdraw_end()
-        record.write(wish.document(local, self._log(instance.instance_id)))
-        self._ports.keep(instance.instance_id, wish.local_port, local)
+        with self._choosing(instance):  # several that begin at once would choose the same port
+            local = self._port(wish)
+            sockets = self._listen(wish, local)
+            record = self._record(instance.instance_id)
+            record.withdraw_end()
+            record.write(wish.document(local, self._log(instance.instance_id)))
+            self._ports.keep(instance.instance_id, wish.local_port, local)
         guarded = [sys.executable, "-I", "-S", guard.__file__, *self._command(str(record.path))]
         try:
             processes.start_detached(guarded, self._errors(instance.instance_id), sockets)
         finally:
             listeners.close(sockets)
+
+    def _port(self, wish: _Wish) -> int:
+        mine = wish.instance.instance_id
+        before = self._ports.before(mine, wish.local_port)
+        others = {local for one in self.all() if one.instance_id != mine for local, _ in one.forwards}
+        taken = others | {local for local, _ in wish.forwards}
+        return ports.choose(wish.bind, wish.local_port, before=before, avoid=taken, name=wish.instance.name)
+
+    def _choosing(self, instance: Instance) -> AbstractContextManager[None]:
+        return exclusive(private_folder(self._folder / "locks") / "ports.lock", instance.name, timeout_s=UP_WITHIN_S)
 
     def _listen(self, wish: _Wish, local: int) -> list[socket.socket]:
         """Open the listening sockets, where the guard can hold them; raise `PortTaken`."""

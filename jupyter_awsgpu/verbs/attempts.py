@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 REPLAYS = 4
 """How often an unanswered or throttled request is sent again, with the same token."""
 
+LONGEST_PAUSE_S = 4.0
+
 UNANSWERED = (AwsUnreachable, AwsThrottled)
 """No answer, or one that says nothing of this request. Any other refusal means that nothing was made."""
 
@@ -35,19 +37,25 @@ ARRIVED_WITHIN_S = 60.0
 
 
 def attempt_launch(
-    bench: Workbench, choice: Choice, entry: JournalEntry, request: dict[str, Any], operation: Operation
+    bench: Workbench,
+    choice: Choice,
+    entry: JournalEntry,
+    request: dict[str, Any],
+    operation: Operation,
+    *,
+    replays: int = REPLAYS,
 ) -> tuple[Instance, ...]:
     """Ask for the instances in each market and zone until EC2 gives them: all of a cluster, or none.
 
     A capacity error moves on to the next zone with a new token; a quota error stops at once. Raises
-    `NoCapacity` with all that was tried, or what else EC2 refused.
+    `NoCapacity` with all that was tried, or what else EC2 refused. A request without answer is sent `replays` times.
     """
     tried: list[str] = []
     with operation.step("request", "Asking EC2 for the instance") as step:
         for number, (zone, market) in enumerate(_markets(choice), start=1):
             asked = choice.cloud.in_zone(request, zone, market=market, client_token=f"{entry.launch_id}-{number}")
             try:
-                made, entry = _send(bench, choice, entry, asked, step)
+                made, entry = _send(bench, choice, entry, asked, step, replays=replays)
             except (NoCapacity, ZoneNotOffered, SpotPriceTooLow, SpotQuotaTooLow) as exc:
                 entry = bench.records.journal.refused(_with_request(entry, asked), zone, exc.code)
                 tried.append(f"{zone}{' (spot)' if market == 'spot' else ''}")
@@ -100,21 +108,27 @@ def _with_request(entry: JournalEntry, request: dict[str, Any]) -> JournalEntry:
 
 
 def _send(
-    bench: Workbench, choice: Choice, entry: JournalEntry, request: dict[str, Any], step: Step
+    bench: Workbench, choice: Choice, entry: JournalEntry, request: dict[str, Any], step: Step, *, replays: int
 ) -> tuple[tuple[Instance, ...], JournalEntry]:
     """Journal the request, then send it; the same bytes again where no answer came."""
     entry = bench.records.journal.write(_with_request(entry, request))
-    for again in range(REPLAYS):
+    for again in range(replays):
         try:
             made = choice.cloud.run(request)
         except UNANSWERED as exc:
-            if again == REPLAYS - 1:
+            if again == replays - 1:
                 raise
             step.say(f"{exc} Asking again.")
-            time.sleep(0.5 * 2**again)
+            time.sleep(_pause(entry, again, crowded=replays > REPLAYS))
             continue
         return made, bench.records.journal.answered(entry, tuple(one.instance_id for one in made))
     raise AssertionError  # the loop returns or raises
+
+
+def _pause(entry: JournalEntry, again: int, *, crowded: bool) -> float:
+    """Return the seconds before a request is sent again; of many at once each has another."""
+    usual: float = min(0.5 * 2**again, LONGEST_PAUSE_S)
+    return usual * (0.5 + int(entry.launch_id[-2:], 16) / 255) if crowded else usual
 
 
 def finish_unanswered(bench: Workbench, wishes: Wishes, operation: Operation) -> tuple[Instance, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu._version import __version__
 from jupyter_awsgpu.cloud import NO_KEY_PAIR
@@ -34,7 +34,7 @@ from jupyter_awsgpu.remote.packed import make_ready
 from jupyter_awsgpu.remote.user_data import GuestConfig, user_data
 from jupyter_awsgpu.verbs.access import ensure_access, presumed_owner, resource_tags
 from jupyter_awsgpu.verbs.arrival import Way
-from jupyter_awsgpu.verbs.attempts import UNANSWERED, attempt_launch, finish_unanswered, note_found
+from jupyter_awsgpu.verbs.attempts import REPLAYS, UNANSWERED, attempt_launch, finish_unanswered, note_found
 from jupyter_awsgpu.verbs.choice import Choice, require_consent
 from jupyter_awsgpu.verbs.choosing import regions
 from jupyter_awsgpu.verbs.cluster import (
@@ -63,6 +63,7 @@ from jupyter_awsgpu.verbs.wishes import options, remedies_of
 if TYPE_CHECKING:
     from jupyter_awsgpu.model import Identity, Instance, Offer, Volume, Wishes
     from jupyter_awsgpu.records import Operation
+    from jupyter_awsgpu.verbs.access import Access
     from jupyter_awsgpu.verbs.workbench import Workbench
 
 HERE_ONLY = (NoCapacity, TypeNotOffered, QuotaTooLow, SpotQuotaTooLow)
@@ -98,7 +99,7 @@ def launch(bench: Workbench, wishes: Wishes, *, yes: bool = False, open_browser:
             bench.hear(operation, "environment", environment.left_out)
         try:
             with remedies_of(wishes):
-                return _Launch(bench, wishes, operation, way).go(yes=yes)
+                return Launch(bench, wishes, operation, way).go(yes=yes)
         except KeyboardInterrupt as exc:
             raise _interrupted(bench, wishes) from exc
 
@@ -114,8 +115,11 @@ def _interrupted(bench: Workbench, wishes: Wishes) -> Interrupted:
     return Interrupted(exists=exists, command=f"awsgpu launch {wishes.instance_type}{name}")
 
 
-class _Launch:
+class Launch:
     """One run of the verb."""
+
+    replays = REPLAYS
+    """How often a request without answer is sent again."""
 
     def __init__(self, bench: Workbench, wishes: Wishes, operation: Operation, way: Way) -> None:
         self.bench = bench
@@ -125,6 +129,7 @@ class _Launch:
         self.data_gb = wishes.data_gb or 0
 
     def go(self, *, yes: bool) -> Instance:
+        """Bring what has the name, or will have it, to its link."""
         known, choice = self._ask()
         if isinstance(choice, UsageError | CredentialsError):
             raise choice  # a slip of the pen is none the better for an instance of that name
@@ -148,7 +153,7 @@ class _Launch:
             with parallel(4) as pool:
                 identity = pool.submit(self.bench.clouds.identity)
                 existing = pool.submit(self._named)
-                choice = pool.submit(_cleared, self.bench, self.wishes)
+                choice = pool.submit(asked_choice, self.bench, self.wishes)
                 data = pool.submit(self._data)
                 known = _Known(identity.result(), ())
                 mine = tuple(one for one in existing.result() if one.owner == known.identity.owner)
@@ -278,7 +283,7 @@ class _Launch:
         with self.operation.step("access", "Key pair and security group") as step, parallel(1) as pool:
             brought = pool.submit(self._brought, launch_id, choice, count)
             try:
-                access = ensure_access(self.bench, choice.cloud, identity, self.wishes, choice.vpc_id)
+                access = self._access(identity, choice)
             except AwsGpuError:
                 brought.result()
                 self.bench.records.pins.forget_launch(launch_id)
@@ -310,7 +315,7 @@ class _Launch:
             wishes=_plain(self.wishes),
         )
         try:
-            made = attempt_launch(self.bench, choice, entry, request, self.operation)
+            made = self._requested(choice, entry, request)
         except AwsGpuError as exc:
             if not isinstance(exc, UNANSWERED):
                 drop_prepared(self.bench, choice.cloud, launch_id, has)
@@ -319,11 +324,20 @@ class _Launch:
         if place is None:
             arm_guard(self.bench, made, self.operation)
         try:
-            return wait_until_all_run(self.bench, made, self.operation)
+            return self._running(made)
         except InstanceGone as exc:
             if len(made) == 1:
                 raise
             raise roll_back(self.bench, made, exc) from exc
+
+    def _access(self, identity: Identity, choice: Choice) -> Access:
+        return ensure_access(self.bench, choice.cloud, identity, self.wishes, choice.vpc_id)
+
+    def _requested(self, choice: Choice, entry: JournalEntry, request: dict[str, Any]) -> tuple[Instance, ...]:
+        return attempt_launch(self.bench, choice, entry, request, self.operation, replays=self.replays)
+
+    def _running(self, made: tuple[Instance, ...]) -> tuple[Instance, ...]:
+        return wait_until_all_run(self.bench, made, self.operation)
 
     def _brought(self, launch_id: str, choice: Choice, count: int) -> bytes:
         """Pin a first host key for `count` machines and return the user data that brings it.
@@ -387,7 +401,7 @@ def _spot_costs(offer: Offer) -> float:
     return offer.spot_price.per_hour if offer.spot_price else float("inf")
 
 
-def _cleared(bench: Workbench, wishes: Wishes) -> Choice | AwsGpuError:
+def asked_choice(bench: Workbench, wishes: Wishes) -> Choice | AwsGpuError:
     """Ask what stands in the way, keeping a refusal for later: an existing instance needs no choice."""
     try:
         return cleared(bench, wishes)

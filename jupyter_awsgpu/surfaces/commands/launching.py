@@ -13,8 +13,9 @@ from jupyter_awsgpu.surfaces.grammar import VerbCommand, verb
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from jupyter_awsgpu.model import Wishes
+    from jupyter_awsgpu.model import Instance, Wishes
     from jupyter_awsgpu.settings import AWSGPU
+    from jupyter_awsgpu.surfaces.answers import WithToken
     from jupyter_awsgpu.verbs.workbench import Workbench
 
 SPOT = ("no", "yes", "prefer")
@@ -52,6 +53,9 @@ WISHES: tuple[Callable[[Any], Any], ...] = (
 )
 
 
+COUNT = click.option("--count", type=values.COUNT, help="So many machines by themselves, NAME-1 to NAME-N.")
+
+
 class SpotCommand(VerbCommand):
     """Lets `--spot` stand alone for `--spot yes`, also right before the type."""
 
@@ -66,7 +70,7 @@ class SpotCommand(VerbCommand):
 
 def wishing(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command every option of a launch."""
-    for option in reversed(WISHES):
+    for option in reversed((*WISHES, COUNT)):
         command = option(command)
     return click.argument("instance_type", type=values.TYPE, metavar="TYPE")(command)
 
@@ -100,12 +104,12 @@ def _settings(options: dict[str, Any]) -> dict[str, Any]:
 @verb("plan", cls=SpotCommand)
 @wishing
 @pass_ask
-def plan(ask: Ask, /, instance_type: str, **options: Any) -> Any:
+def plan(ask: Ask, /, instance_type: str, *, count: int | None, **options: Any) -> Any:
     """Say what launching TYPE would do, cost and meet. Nothing is created.
 
     Each ✗ stands with the command that mends it.
     """
-    wishes = _wishes(ask.settings(**_settings(options)), instance_type, options)
+    wishes = _for_all(_wishes(ask.settings(**_settings(options)), instance_type, options), count)
     bench = ask.bench(**_settings(options))
     from jupyter_awsgpu.verbs.plan import plan as ask_first
 
@@ -119,7 +123,15 @@ def plan(ask: Ask, /, instance_type: str, **options: Any) -> Any:
 @click.option("--open/--no-open", "open_browser", default=None, help="Open the browser when Jupyter answers.")
 @pass_ask
 def launch(
-    ask: Ask, /, instance_type: str, *, yes: bool, detach: bool, open_browser: bool | None, **options: Any
+    ask: Ask,
+    /,
+    instance_type: str,
+    *,
+    count: int | None,
+    yes: bool,
+    detach: bool,
+    open_browser: bool | None,
+    **options: Any,
 ) -> Any:
     """Launch TYPE, set it up, open its Jupyter on a local port.
 
@@ -130,21 +142,53 @@ def launch(
     if detach:
         from jupyter_awsgpu.surfaces.detached import detach as start_apart
 
-        if not yes and _agreed(ask, ask.bench(**_settings(options)), wishes):
+        if not yes and _agreed(ask, ask.bench(**_settings(options)), _for_all(wishes, count)):
             ask.arguments.append("--yes")
         return start_apart(ask, settings)
+    if count is not None:
+        return _launch_many(ask, wishes, count, yes=yes, open_browser=bool(open_browser), **_settings(options))
     opened = open_browser if open_browser is not None else bool(settings.open_browser) and not ask.json
     bench = ask.bench(**_settings(options))
     from jupyter_awsgpu.verbs.launch import launch as start_here
 
     instance = ask.consented(lambda agreed: start_here(bench, wishes, yes=agreed, open_browser=opened), yes=yes)
     if ask.json and ask.surface == "terminal":
-        from jupyter_awsgpu.surfaces.answers import WithToken
-        from jupyter_awsgpu.verbs.connect import server
-
-        phases = ask.progress.trail.phases() if ask.progress is not None else {}
-        return WithToken(instance, server(bench, instance).token, phases)
+        return _with_token(bench, instance, ask.progress.trail.phases() if ask.progress is not None else {})
     return instance
+
+
+def _launch_many(ask: Ask, wishes: Wishes, count: int, *, yes: bool, open_browser: bool, **settings: Any) -> Any:
+    from jupyter_awsgpu.surfaces.answers import Instances
+    from jupyter_awsgpu.verbs.launch_many import launch_many
+
+    ask.several = True
+    bench = ask.bench(**settings)
+    made = ask.consented(
+        lambda agreed: launch_many(bench, wishes, count, yes=agreed, open_browser=open_browser), yes=yes
+    )
+    if ask.json and ask.surface == "terminal":
+        return tuple(_with_token(bench, one, {}) for one in made)
+    return Instances(made, simulated=ask.simulated)
+
+
+def _with_token(bench: Workbench, instance: Instance, phases: dict[str, float]) -> WithToken:
+    from jupyter_awsgpu.surfaces.answers import WithToken
+    from jupyter_awsgpu.verbs.connect import server
+
+    return WithToken(instance, server(bench, instance).token, phases)
+
+
+def _for_all(wishes: Wishes, count: int | None) -> Wishes:
+    """Return the wishes as they are asked about: for the sum of the machines."""
+    from dataclasses import replace
+
+    from jupyter_awsgpu.verbs.launch_many import names_of, require_singles
+
+    if count is None:
+        return wishes
+    names_of(wishes.name, count)
+    require_singles(wishes, count)
+    return replace(wishes, nodes=count)
 
 
 COMMANDS = {"plan": plan, "launch": launch}

@@ -53,6 +53,12 @@ def link(address: str, label: str = "") -> str:
     return f'<a href="{shown}" target="_blank" rel="noopener noreferrer">{said}</a>'
 
 
+def with_link(words: str) -> str:
+    """Escape a sentence; an address of ours at its end becomes a link."""
+    said, _, last = words.rpartition(" ")
+    return f"{escape(said)} {link(last)}" if last.startswith("http://127.0.0.1:") else escape(words)
+
+
 def _table(sheet: Sheet) -> str:
     used = [i for i in range(len(sheet.columns)) if any(row[i].text or row[i].bar is not None for row in sheet.rows)]
     head = "".join(f"<th{_side(sheet.columns[i])}>{escape(sheet.columns[i].title)}</th>" for i in used)

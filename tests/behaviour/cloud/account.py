@@ -57,6 +57,10 @@ class Aws:
         """Set a quota."""
         client.ask(self.status, "quota", {"region": region, "code": code, "value": value})
 
+    def room(self, itype: str, room: int | None) -> None:
+        """Say how many instances of a type each zone holds; None makes it endless again."""
+        client.ask(self.status, "capacity", {"instance_type": itype, "room": room})
+
 
 def new_clouds(aws: Aws, cache: Path, region: str | None = REGION) -> Clouds:
     """Return a client as another process would have it, with the facts in `cache`."""

@@ -1,0 +1,185 @@
+"""`launch --count`: machines by themselves, side by side; asked about once, made each by its own call."""
+
+from __future__ import annotations
+
+import _thread
+import threading
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from jupyter_awsgpu.errors import BadValue, Interrupted, NeedsYes, NotAllLaunched, QuotaTooLow
+from jupyter_awsgpu.model import InstanceState
+from jupyter_awsgpu.verbs.launch_many import launch_many
+from jupyter_awsgpu.verbs.stop import stop
+from tests.behaviour.verbs.hosts_that_answer import HostsThatAnswer, Page, TunnelsToOnePage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jupyter_awsgpu.model import Event, Instance
+    from tests.behaviour.verbs.conftest import Desk
+
+LIMIT = "L-DB2E81BA"
+LINE = "awsgpu launch g4dn.xlarge"
+
+
+@pytest.fixture
+def desk(desk: Desk) -> Iterator[Desk]:
+    """Let whoever is dialled answer, let tunnels lead to a page here, and let the account have a hundred vCPUs."""
+    page = Page()
+    records = desk.bench.records
+    places = (records.tunnel_folder, records.log_folder, lambda record: ["false", record])
+    tunnels = TunnelsToOnePage(*places, since=datetime.now(UTC), port=page.port)
+    desk.bench = replace(desk.bench, hosts=HostsThatAnswer(), tunnels=tunnels)  # type: ignore[arg-type]
+    desk.aws.quota(LIMIT, 100)
+    yield desk
+    page.close()
+
+
+def made(desk: Desk, count: int, *, yes: bool = True, **options: Any) -> tuple[Instance, ...]:
+    """Launch so many as a person would."""
+    return launch_many(desk.bench, desk.wish(**({"local_port": 8889} | options)), count, yes=yes)
+
+
+def alive(desk: Desk) -> list[Instance]:
+    """Return the machines that exist."""
+    return [one for one in desk.bench.cloud().instances() if one.state.alive]
+
+
+def asked(desk: Desk, since: int = 0) -> Counter[str]:
+    """Return how often each thing was asked in earnest, after the first `since` calls."""
+    return Counter(call["operation"] for call in desk.aws.calls()[since:] if not call["dry_run"])
+
+
+def so_far(desk: Desk) -> int:
+    """Return how many calls there have been."""
+    return len(desk.aws.calls())
+
+
+def test_each_is_a_launch_of_its_own(desk: Desk) -> None:
+    """Names by number; a call, a launch id, a host key, a journal entry each; one key pair and one group for all."""
+    machines = made(desk, 4)
+    assert [one.name for one in machines] == ["gpu-1", "gpu-2", "gpu-3", "gpu-4"]
+    assert asked(desk)["RunInstances"] == 4
+    launch_ids = [one.launch_id for one in machines]
+    assert len(set(launch_ids)) == 4
+    entries = {entry.launch_id: entry for entry in desk.bench.records.journal.entries()}
+    assert [entries[launch_id].instance_ids for launch_id in launch_ids] == [(one.instance_id,) for one in machines]
+    assert {(one.nodes, one.engine, one.key_name, one.security_groups) for one in machines} == {
+        (1, None, machines[0].key_name, machines[0].security_groups)
+    }
+
+
+def test_what_aws_answers_in_bulk_is_asked_once(desk: Desk) -> None:
+    """Eight ask AWS for nothing more often than one does, but for the machines themselves."""
+    made(desk, 1, name="first")
+    before = so_far(desk)
+    made(desk, 1, name="one")
+    for_one, before = asked(desk, before), so_far(desk)
+    made(desk, 8, name="many")
+    for_eight = asked(desk, before)
+    assert for_eight.pop("RunInstances") == 8 * for_one.pop("RunInstances")
+    looks = for_eight.pop("DescribeInstances"), for_one.pop("DescribeInstances")
+    assert looks[0] < looks[1] + 8
+    assert {name: count for name, count in for_eight.items() if count > max(1, for_one[name])} == {}
+
+
+def test_a_limit_is_for_all_of_them(desk: Desk) -> None:
+    """Room for three of four refuses the whole line before anything is made; its remedy is for all four."""
+    desk.aws.quota(LIMIT, 12)
+    with pytest.raises(QuotaTooLow) as caught:
+        made(desk, 4)
+    assert caught.value.facts["needed"] == "16"
+    assert alive(desk) == []
+
+
+def test_the_price_is_that_of_all(desk: Desk) -> None:
+    """Consent is asked for the sum, with the very line."""
+    desk.bench.settings.confirm_above = 1.0
+    with pytest.raises(NeedsYes) as caught:
+        made(desk, 4, yes=False)
+    assert "4 machines of g4dn.xlarge cost $2.1040/h" in caught.value.message
+    assert caught.value.remedy == f"{LINE} --count 4 --yes"
+    assert alive(desk) == []
+    assert len(made(desk, 1, yes=False)) == 1
+
+
+def test_one_that_fails_leaves_the_others_and_the_same_line_goes_on(desk: Desk) -> None:
+    """With room for one a zone, what finds none is said by name; later only that one is made."""
+    desk.aws.room("g4dn.xlarge", 1)
+    zones = len(desk.bench.cloud().zones_offering("g4dn.xlarge"))
+    with pytest.raises(NotAllLaunched) as caught:
+        made(desk, zones + 1)
+    first = {one.name: one.instance_id for one in alive(desk)}
+    (missing,) = {f"gpu-{number}" for number in range(1, zones + 2)} - first.keys()
+    assert f"{zones} of {zones + 1} machines are ready; {missing}: AWS has no g4dn.xlarge" in caught.value.message
+    assert caught.value.remedy == f"{LINE} --count {zones + 1}"
+    desk.aws.room("g4dn.xlarge", None)
+    before = so_far(desk)
+    again = {one.name: one.instance_id for one in made(desk, zones + 1)}
+    assert again == first | {missing: again[missing]}
+    assert asked(desk, before)["RunInstances"] == 1
+
+
+def test_those_that_are_stopped_are_started_by_one_call(desk: Desk) -> None:
+    """The same line starts what is stopped, all at once, and makes what is missing."""
+    made(desk, 3)
+    for number in (1, 2):
+        stop(desk.bench, f"gpu-{number}")
+    for one in alive(desk)[:2]:
+        desk.bench.cloud().wait_for(one.instance_id, {InstanceState.STOPPED}, timeout_s=20)
+    before = so_far(desk)
+    machines = made(desk, 4)
+    calls = asked(desk, before)
+    assert (calls["StartInstances"], calls["RunInstances"]) == (1, 1)
+    assert {one.state for one in machines} == {InstanceState.RUNNING}
+
+
+def test_a_quota_for_the_missing_one_is_enough(desk: Desk) -> None:
+    """What is there already needs no room again."""
+    made(desk, 2)
+    desk.aws.quota(LIMIT, 12)
+    assert len(made(desk, 3)) == 3
+
+
+def test_ctrl_c_stops_them_all_and_the_same_line_goes_on(desk: Desk) -> None:
+    """An interrupt while they are asked for leaves nothing doubled and nothing unknown."""
+    pressed = threading.Event()
+
+    def listen(event: Event) -> None:
+        if event.step == "request" and event.phase == "done" and not pressed.is_set():
+            pressed.set()
+            _thread.interrupt_main()
+
+    usual, desk.bench = desk.bench, replace(desk.bench, listener=listen)
+    desk.aws.set(pending_s=20)
+    with pytest.raises(Interrupted) as caught:
+        made(desk, 4)
+    assert caught.value.remedy == f"{LINE} --count 4"
+    there = {one.name: one.instance_id for one in alive(desk)}
+    assert there
+    assert all(name in caught.value.message for name in there)
+    desk.aws.set(pending_s=0.05)
+    desk.bench = usual
+    assert len(made(desk, 4)) == 4
+    assert len(alive(desk)) == 4
+
+
+@pytest.mark.parametrize("count", [0, -1, 101])
+def test_a_count_that_cannot_be_is_refused(desk: Desk, count: int) -> None:
+    """None, fewer, or a slip of the finger: refused before anybody is asked."""
+    with pytest.raises(BadValue, match="it takes 1 to 100 machines"):
+        made(desk, count)
+    assert asked(desk) == {}
+
+
+def test_a_count_of_clusters_and_names_too_long_are_refused(desk: Desk) -> None:
+    """--nodes says how many a cluster has; a name must bear its number."""
+    with pytest.raises(BadValue, match="machines by themselves"):
+        made(desk, 2, nodes=2, engine="dask")
+    with pytest.raises(BadValue, match="too long"):
+        made(desk, 10, name="x" * 38)
