@@ -54,8 +54,9 @@ class Crowd(Trail):
 
 
 def last_step(trail: Trail) -> StepState | None:
-    """Return what tells most of a machine: the step under way, or the last one."""
-    return trail.current() or next(reversed(trail.steps.values()), None)
+    """Return what tells most of a machine: the step under way; of one that ended, the last."""
+    under_way = None if trail.outcome else trail.current()
+    return under_way or next(reversed(trail.steps.values()), None)
 
 
 def _doing(trail: Trail) -> str:

@@ -6,6 +6,7 @@ import io
 import threading
 
 from jupyter_awsgpu.model import Event
+from jupyter_awsgpu.surfaces import several
 from jupyter_awsgpu.surfaces.display import PlainProgress, TerminalProgress, Trail, trail_html, trail_text
 
 
@@ -121,3 +122,63 @@ def test_events_may_come_from_threads() -> None:
         thread.join()
     progress.close()
     assert len(progress.trail.steps) == 8
+
+
+def one_of(name: str, step: str, phase: str, words: str, seconds: float | None = None) -> Event:
+    """Return an event of one machine among several; the whole is the operation `op`."""
+    return Event(name, "launch", name, step, phase, words, 0.0, seconds)  # type: ignore[arg-type]
+
+
+SEVERAL = (
+    event("", "started", "launch gpu-1..3"),
+    event("account", "done", "AWS account 123456789012", 0.4),
+    event("machines", "started", "Launching 3 machines"),
+    *(one_of(f"gpu-{number}", "", "started", f"launch gpu-{number}") for number in (1, 2, 3)),
+    *(one_of(f"gpu-{number}", "provision", "started", "The instance sets itself up") for number in (1, 2)),
+    one_of("gpu-3", "request", "failed", "AWS has no p2.xlarge", 1.0),
+    one_of("gpu-3", "", "failed", "AWS has no p2.xlarge", 1.5),
+    one_of("gpu-1", "answer", "done", "Jupyter answers at http://127.0.0.1:8889/", 2.0),
+    one_of("gpu-1", "", "done", "launch gpu-1", 40.0),
+)
+
+
+def test_several_machines_have_a_row_each() -> None:
+    """In a notebook each machine has its row: what it does now, or how it ended, with its link."""
+    crowd = several.Crowd()
+    for one in SEVERAL:
+        crowd.take(one)
+    drawn = several.crowd_html(crowd, simulated=True, now=crowd.began + 5)
+    assert drawn.count("<tr>") == 3
+    assert 'href="http://127.0.0.1:8889/"' in drawn
+    first, second, third = several.crowd_text(crowd, simulated=False, now=crowd.began + 5).splitlines()
+    assert first.startswith("✓ gpu-1: Jupyter answers at")
+    assert second.startswith("… gpu-2: The instance sets itself up")
+    assert third.startswith("✗ gpu-3: AWS has no p2.xlarge")
+
+
+def test_several_machines_in_a_terminal_are_a_line_each_as_they_end() -> None:
+    """Machines that ended are lines of their own; how many do what is the line that is written over."""
+    stream = io.StringIO()
+    shown = several.SeveralInTerminal(stream, simulated=False, colour=False)
+    for one in SEVERAL:
+        shown.hear(one)
+    shown.close()
+    lines = stream.getvalue().replace("\r", "\n").splitlines()
+    assert [line.split(":")[0].strip() for line in lines if " gpu-" in line] == ["x gpu-3", "+ gpu-1"]
+    assert any("2 × The instance sets itself up" in line for line in lines)
+
+
+def test_several_machines_in_a_pipe_are_lines_as_they_end() -> None:
+    """A log has the whole's steps, then each machine's end."""
+    stream = io.StringIO()
+    shown = several.SeveralPlainly(stream, simulated=True)
+    for one in SEVERAL:
+        shown.hear(one)
+    shown.close()
+    banner, *lines = stream.getvalue().splitlines()
+    assert "SIMULATED" in banner
+    assert [line.split(" (")[0] for line in lines] == [
+        "+ AWS account 123456789012",
+        "x gpu-3: AWS has no p2.xlarge",
+        "+ gpu-1: Jupyter answers at http://127.0.0.1:8889/",
+    ]
