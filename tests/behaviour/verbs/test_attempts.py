@@ -9,13 +9,13 @@ from jupyter_awsgpu.errors import AwsGpuError, AwsUnreachable, NoCapacity, Quota
 from jupyter_awsgpu.verbs.arrival import Way
 from jupyter_awsgpu.verbs.attempts import REPLAYS, finish_unanswered
 from jupyter_awsgpu.verbs.choice import decide
-from jupyter_awsgpu.verbs.launch import _Launch
+from jupyter_awsgpu.verbs.launch import Launch
 
 
 def launch_without_arriving(desk, wishes):
     """Do all of a launch up to the running instance: there is no host behind it here."""
     with desk.bench.records.operations.begin("launch", wishes.name, desk.bench.listener) as operation:
-        run = _Launch(desk.bench, wishes, operation, Way(8889))
+        run = Launch(desk.bench, wishes, operation, Way(8889))
         return run._create(desk.bench.clouds.identity(), decide(desk.bench, wishes))[0]
 
 
@@ -136,7 +136,7 @@ def test_any_region_goes_on_to_the_next_cheapest(desk):
     desk.aws.fail("RunInstances", "InsufficientInstanceCapacity", region="us-west-2", times=None)
     wishes = desk.wish("p2.xlarge", any_region=True)
     with desk.bench.records.operations.begin("launch", wishes.name) as operation:
-        (box,) = _Launch(desk.bench, wishes, operation, Way(8889))._create_somewhere(
+        (box,) = Launch(desk.bench, wishes, operation, Way(8889))._create_somewhere(
             desk.bench.clouds.identity(), decide(desk.bench, wishes), None, yes=True
         )
     assert box.region == "ap-northeast-1"

@@ -12,7 +12,7 @@ from jupyter_awsgpu.verbs.arrival import Way
 from jupyter_awsgpu.verbs.choice import decide
 from jupyter_awsgpu.verbs.cleanup import cleanup, leftovers
 from jupyter_awsgpu.verbs.data import attach_data, bring, data_volumes, near_data, present
-from jupyter_awsgpu.verbs.launch import _Launch
+from jupyter_awsgpu.verbs.launch import Launch
 from jupyter_awsgpu.verbs.status import status_with_data
 from jupyter_awsgpu.verbs.terminate import terminate
 
@@ -31,7 +31,7 @@ def launched(desk: Desk, wishes: Wishes, *, yes: bool = False) -> tuple[Instance
     bench = desk.bench
     known = present(one for one in volumes(desk) if one.name == wishes.name)
     with bench.records.operations.begin("launch", wishes.name, bench.listener) as operation:
-        run = _Launch(bench, wishes, operation, Way(8889))
+        run = Launch(bench, wishes, operation, Way(8889))
         choice = near_data(decide(bench, wishes), known, yes=yes)
         (instance,) = run._create_somewhere(bench.clouds.identity(), choice, known, yes=yes)
         return instance, attach_data(bench, instance, wishes, known, operation)
