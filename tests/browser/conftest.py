@@ -48,11 +48,17 @@ class Lab:
         """Start it and wait until it answers."""
         command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={self.port}"]
         command += [f"--IdentityProvider.token={TOKEN}", "--allow-root", "--ServerApp.port_retries=0"]
+        own = {"JUPYTER_PREFER_ENV_PATH": "0"}  # the labextension that `lab` laid out, not what pip installed earlier
         work = self.home / "work"
         work.mkdir(exist_ok=True)
         with (self.home / "lab.log").open("ab") as log:
             self.process = subprocess.Popen(
-                command, cwd=work, env={**os.environ, **environment}, stdout=log, stderr=log, stdin=subprocess.DEVNULL
+                command,
+                cwd=work,
+                env={**os.environ, **own, **environment},
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
             )
         deadline = time.monotonic() + PATIENCE_S
         while time.monotonic() < deadline:

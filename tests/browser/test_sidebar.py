@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.conftest import TOKEN
 from tests.browser.looking import findings, keep
 from tests.browser.sidebar import Sidebar
 from tests.browser.terminal import awsgpu
@@ -186,6 +187,20 @@ def _change_back(page, lab):
     lab.ask(f"api/sessions/{session['id']}", "PATCH", {"kernel": {"name": "python3"}})
     expect(page.locator(".jp-NotebookPanel .jp-Toolbar-kernelName")).to_contain_text("Python 3")
     expect(page.locator(".jp-Notebook-ExecutionIndicator").first).to_have_attribute("data-status", "idle")
+
+
+def test_notebook_7_has_the_plain_panel(fresh, chromium, notebook):
+    """In Notebook 7 a cell shows the panel, ready to launch; every plugin of ours finds what it needs there."""
+    page = chromium.new_page()
+    said = []
+    page.on("console", lambda message: said.append(message.text) if message.type == "error" else None)
+    page.goto(f"{fresh.url}/notebooks/{notebook}?token={TOKEN}")
+    _cell(page, 0).wait_for()
+    expect(page.locator(".jp-Notebook-ExecutionIndicator").first).to_have_attribute("data-status", "idle")
+    _run_until(page, 0, "Launch · $")
+    page.wait_for_selector(".jp-OutputArea .awsgpu-launch:enabled")
+    page.close()
+    assert [line for line in said if "awsgpu" in line] == []
 
 
 ENGLISH = re.compile(

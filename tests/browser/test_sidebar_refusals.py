@@ -1,20 +1,26 @@
 """What stands in the way is said before a launch, with a button that mends it; a slow AWS blocks nothing."""
 
+import json
+import shutil
+import sys
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import (
+    TimeoutError,  # noqa: A004 - Playwright names it so
+    expect,
+)
 
 from jupyter_awsgpu.demo import client
-from tests.browser.looking import keep
-from tests.browser.sidebar import Sidebar
+from tests.browser.looking import findings, keep
+from tests.browser.sidebar import TAB, Sidebar
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
 
 def test_every_refusal_is_one_sentence_with_its_remedy(open_lab, demo):
-    """Quota, name, disk, a permission, an expired login, no credentials: said beneath the form, the button shut."""
+    """Quota, name, disk, plan, permission, expired login, no credentials: said beneath the form, the button shut."""
     sidebar = Sidebar(open_lab(width=1180, height=980)).open().widen()
     sidebar.launch_button()
     _no_quota(sidebar)
@@ -29,6 +35,7 @@ def _no_quota(sidebar):
     expect(sidebar.panel).to_contain_text("Your limit for running")
     _is_shut(sidebar)
     mend = sidebar.panel.get_by_role("button", name="Do this").first
+    assert findings(sidebar.page) == []
     mend.scroll_into_view_if_needed()
     keep(sidebar.page, "refused", "light-en")
     mend.click()
@@ -61,8 +68,12 @@ def _faults_of_aws(sidebar, demo):
         expect(sidebar.panel.locator(".awsgpu-bad").first).to_be_visible()
         expect(sidebar.panel).to_contain_text("may not ec2:RunInstances")
         _is_shut(sidebar)
-    _ask_again(sidebar, "again")
-    sidebar.launch_button()
+    client.ask(demo, "settings", {"free_plan": True})
+    _ask_again(sidebar, "free")
+    expect(sidebar.panel).to_contain_text("Your account is on the AWS Free plan")
+    _is_shut(sidebar)
+    client.ask(demo, "settings", {"free_plan": False})
+    _opens_again(sidebar)
 
 
 def _no_credentials(sidebar, demo):
@@ -94,6 +105,16 @@ def _ask_again(sidebar, name):
     box.press("Tab")
 
 
+def _opens_again(sidebar):
+    """Ask until the answer is new: what AWS says of the account serves for two seconds."""
+    for attempt in range(20):
+        _ask_again(sidebar, f"again{attempt}")
+        with suppress(TimeoutError):
+            sidebar.page.wait_for_selector("#awsgpu-panel .awsgpu-launch:enabled", timeout=5_000)
+            return
+    sidebar.launch_button()
+
+
 def _is_shut(sidebar):
     expect(sidebar.panel.locator(".awsgpu-launch")).to_be_disabled()
 
@@ -113,3 +134,23 @@ def test_a_slow_aws_blocks_nothing(open_lab, demo):
     page.get_by_role("menuitem", name="AWS GPU").click()
     page.get_by_role("menuitem", name="List GPU Types and Prices").click()
     expect(page.locator("#awsgpu-panel pre")).to_contain_text("g4dn.xlarge")
+
+
+def test_a_kernel_without_the_python_side_says_so_and_offers_the_mend(open_lab, fresh):
+    """The panel's kernel has another Python than Jupyter's, without this package: said, with a button that installs."""
+    bare = fresh.home / "jupyter" / "data" / "kernels" / "bare" / "kernel.json"
+    bare.parent.mkdir(parents=True)
+    start = "import sys; sys.modules['jupyter_awsgpu'] = None; from ipykernel.kernelapp import main; sys.exit(main())"
+    argv = [sys.executable, "-c", start, "-f", "{connection_file}"]
+    bare.write_text(json.dumps({"argv": argv, "display_name": "Bare", "language": "python"}))
+    fresh.ask("lab/api/settings/jupyter-awsgpu:kernel", "PUT", {"raw": json.dumps({"kernelName": "bare"})})
+    try:
+        page = open_lab()
+        page.click(TAB)
+        panel = page.locator("#awsgpu-panel")
+        expect(panel).to_contain_text("The kernel’s Python lacks a package")
+        expect(panel.get_by_role("button", name="Install jupyter-awsgpu there")).to_be_visible()
+        assert findings(page) == []
+    finally:
+        fresh.ask("lab/api/settings/jupyter-awsgpu:kernel", "PUT", {"raw": "{}"})
+        shutil.rmtree(bare.parent)

@@ -1,4 +1,4 @@
-/** A status-bar item: what runs and what it costs an hour, in Python's words. */
+/** A status-bar item, where there is such a bar: what runs and what it costs an hour, in Python's words. */
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { IStatusBar } from '@jupyterlab/statusbar';
 import { ITranslator, nullTranslator } from '@jupyterlab/translation';
@@ -9,14 +9,17 @@ export const status: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-awsgpu:status',
   description: 'Shows running instances and their cost an hour in the status bar.',
   autoStart: true,
-  requires: [IStatusBar, IPanelKernel],
-  optional: [ITranslator],
+  requires: [IPanelKernel],
+  optional: [IStatusBar, ITranslator],
   activate: (
     app: JupyterFrontEnd,
-    statusBar: IStatusBar,
     panelKernel: IPanelKernel,
+    statusBar: IStatusBar | null,
     translator: ITranslator | null
   ): void => {
+    if (statusBar === null) {
+      return;
+    }
     const trans = (translator ?? nullTranslator).load(DOMAIN);
     const item = new StatusItem(trans.__('AWS GPU'), () => void app.commands.execute(OPEN_COMMAND));
     statusBar.registerStatusItem('jupyter-awsgpu:status', { item, align: 'left', rank: 20 });
