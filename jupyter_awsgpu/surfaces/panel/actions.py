@@ -32,15 +32,21 @@ class Action:
         return (self.verb, *self.arguments)
 
 
-def actions_for(instance: Instance, tr: Callable[[str], str] = str, *, busy: bool) -> tuple[Action, ...]:
-    """Return the actions that fit the instance's state, the likeliest first; none while one is under way."""
+def actions_for(
+    instance: Instance, tr: Callable[[str], str] = str, *, busy: bool, workers: int = 0
+) -> tuple[Action, ...]:
+    """Return the actions that fit the instance's state, the likeliest first; none while one is under way.
+
+    They take a cluster's `workers`, too.
+    """
+    end = _terminate(instance, tr, workers)
     name = (instance.name,)
     if busy or not instance.state.alive:
         return ()
     if instance.state is InstanceState.STOPPED:
-        return (Action("start", "Start", name, main=True), _image(instance, tr), _terminate(instance, tr))
+        return (Action("start", "Start", name, main=True), _image(instance, tr), end)
     if instance.state is InstanceState.STOPPING:
-        return (_terminate(instance, tr),)
+        return (end,)
     connected = instance.tunnel is not None and instance.tunnel.phase == "up"
     verb, label = ("open", "Open Jupyter") if connected else ("connect", "Connect")
     leave = (Action("disconnect", "Disconnect", name),) if instance.tunnel is not None else ()
@@ -48,7 +54,7 @@ def actions_for(instance: Instance, tr: Callable[[str], str] = str, *, busy: boo
         verb, label = "provision", "Set up again"
     way = Action(verb, label, name, main=True)
     here = (Action("kernel", "Use this notebook here", name),) if verb == "open" else ()
-    return (way, *here, _stop(instance, tr), *leave, _image(instance, tr), _terminate(instance, tr))
+    return (way, *here, _stop(instance, tr), *leave, _image(instance, tr), end)
 
 
 def keep_action(instance: Instance) -> Action | None:
@@ -71,10 +77,11 @@ def _image(instance: Instance, tr: Callable[[str], str]) -> Action:
     return Action("image", "Make image", (instance.name,), question if stops else None)
 
 
-def _terminate(instance: Instance, tr: Callable[[str], str]) -> Action:
+def _terminate(instance: Instance, tr: Callable[[str], str], workers: int) -> Action:
     if instance.root_gb:
         question = tr("Terminating {name} ({type}, {id}) deletes its disk of {gb} GB for good.")
     else:
         question = tr("Terminating {name} ({type}, {id}) deletes its disk for good.")
     named = {"name": instance.name, "type": instance.instance_type, "id": instance.instance_id, "gb": instance.root_gb}
-    return Action("terminate", "Terminate", (instance.name,), question.format(**named))
+    more = tr("With it go its {count} workers and their disks.").format(count=workers) if workers else ""
+    return Action("terminate", "Terminate", (instance.name,), f"{question.format(**named)} {more}".rstrip())

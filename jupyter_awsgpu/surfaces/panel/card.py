@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import ipywidgets as w
 
-from jupyter_awsgpu.surfaces.panel import chart, figures, progress
+from jupyter_awsgpu.surfaces.panel import chart, clusters, figures, progress
 from jupyter_awsgpu.surfaces.panel.actions import Action, actions_for, keep_action
 from jupyter_awsgpu.surfaces.panel.column import Column
 from jupyter_awsgpu.surfaces.panel.logview import LogView
@@ -43,9 +43,14 @@ class InstanceCard(Column):
         )
         self.add_class("awsgpu-card")
 
-    def show(self, instance: Instance, snapshot: Snapshot, *, began: str | None = None) -> None:
-        """Show an instance as the snapshot has it; `began` is a verb pressed whose log is not there yet."""
-        _set(self._facts, facts(instance, snapshot.at, self._tr))
+    def show(
+        self, instance: Instance, snapshot: Snapshot, whole: tuple[Instance, ...] = (), *, began: str | None = None
+    ) -> None:
+        """Show an instance as the snapshot has it, with all machines of its cluster.
+
+        `began` is a verb pressed whose log is not there yet.
+        """
+        _set(self._facts, facts(instance, snapshot.at, self._tr, whole) + clusters.draw(whole, snapshot, self._tr))
         _set(self._chart, chart.draw(snapshot.gpu.get(instance.instance_id, ()), self._tr))
         operation = snapshot.shown(instance.name)
         drawn = progress.draw(operation, self._tr) if operation is not None else ""
@@ -56,7 +61,12 @@ class InstanceCard(Column):
         )
         busy = bool(began) or snapshot.running(instance.name) is not None
         keep = keep_action(instance)
-        self._show_actions((*((keep,) if keep and not busy else ()), *actions_for(instance, self._tr, busy=busy)))
+        self._show_actions(
+            (
+                *((keep,) if keep and not busy else ()),
+                *actions_for(instance, self._tr, busy=busy, workers=len(whole[1:])),
+            )
+        )
         self._log.name = instance.name
 
     @property
@@ -129,7 +139,7 @@ class Confirmation(Column):
         self.children = ()
 
 
-def facts(instance: Instance, now: float, tr: Callable[[str], str]) -> str:
+def facts(instance: Instance, now: float, tr: Callable[[str], str], whole: tuple[Instance, ...] = ()) -> str:
     """Return name, state, machine, place, age, money, countdown and tunnel; names are AWS's: escaped."""
     badge = f'<span class="awsgpu-badge">{escape(tr("SIMULATED"))}</span>' if instance.demo else ""
     state = f'<span class="awsgpu-state" data-state="{escape(instance.state)}">{escape(tr(instance.state))}</span>'
@@ -143,7 +153,7 @@ def facts(instance: Instance, now: float, tr: Callable[[str], str]) -> str:
     doing = instance.guest.phase if instance.guest and instance.guest.phase != "ready" else ""
     lines = [
         f"{instance.instance_type}{gpu}{spot} · {instance.zone}",
-        " · ".join(filter(None, [age, figures.price_line(instance, now, tr)])),
+        " · ".join(filter(None, [age, figures.price_line(instance, now, tr, whole)])),
         " · ".join(filter(None, [figures.idle_line(instance, now, tr), figures.cap_line(instance, now, tr)])),
         " · ".join(filter(None, [figures.tunnel_line(instance, tr), tr(doing) if doing else ""])),
     ]

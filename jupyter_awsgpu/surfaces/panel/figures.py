@@ -48,14 +48,17 @@ def spent(instance: Instance, now: float) -> float | None:
     return instance.price_per_hour * max(LEAST_BILLED_S, age_s(instance, now)) / HOUR_S
 
 
-def price_line(instance: Instance, now: float, tr: Callable[[str], str]) -> str:
-    """Return e.g. `$0.90/h · $0.45 so far`, or what a stopped one goes on costing."""
+def price_line(instance: Instance, now: float, tr: Callable[[str], str], whole: Sequence[Instance] = ()) -> str:
+    """Return e.g. `$0.90/h · $0.45 so far`, or what a stopped one goes on costing; a cluster's are of all machines."""
     if instance.price_per_hour is None:
         return tr("price unknown")
-    each_hour = money(instance.price_per_hour, instance.currency, unit="/h")
-    if not instance.state.bills:
+    machines = whole or (instance,)
+    if not any(one.state.bills for one in machines):
+        all_of_them = sum(one.price_per_hour or 0.0 for one in machines)
+        each_hour = money(all_of_them, instance.currency, unit="/h")
         return tr("{price} while it runs; its disk is billed").format(price=each_hour)
-    so_far = money(round(spent(instance, now) or 0.0, 2), instance.currency)
+    each_hour = money(an_hour(machines), instance.currency, unit="/h")
+    so_far = money(round(sum(spent(one, now) or 0.0 for one in machines), 2), instance.currency)
     return tr("{price} · {spent} so far").format(price=each_hour, spent=so_far)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import ipywidgets as w
 
-from jupyter_awsgpu.surfaces.panel import progress
+from jupyter_awsgpu.surfaces.panel import clusters, progress
 from jupyter_awsgpu.surfaces.panel.card import InstanceCard, waiting
 from jupyter_awsgpu.surfaces.panel.column import Column
 from jupyter_awsgpu.surfaces.panel.refusal import RefusalBox
@@ -30,7 +30,7 @@ FAILED_SHOWN_S = 15 * 60.0
 
 
 class Instances(Column):
-    """Keeps one card an instance id, so that nothing is rebuilt while a person reads it."""
+    """Keeps one card an instance, or a cluster by its first machine: nothing is rebuilt while a person reads it."""
 
     def __init__(self, run: Run, answer: Answer, tr: Callable[[str], str]) -> None:
         self._run = run
@@ -54,14 +54,15 @@ class Instances(Column):
         """Show a snapshot: cards come, change and go."""
         self._forget_old_presses(snapshot)
         widgets: list[w.Widget] = []
-        for one in snapshot.instances:
+        shown = tuple(clusters.cards(snapshot.instances))
+        for one, whole in shown:
             card = self._cards.get(one.instance_id) or InstanceCard(self._run, self._answer, self._tr)
             self._cards[one.instance_id] = card
             verb = self._began.get(one.name)
-            card.show(one, snapshot, began=verb[0] if verb else None)
+            card.show(one, snapshot, whole, began=verb[0] if verb else None)
             widgets.append(card)
         widgets += self._show_newcomers(snapshot)
-        gone = set(self._cards) - {one.instance_id for one in snapshot.instances}
+        gone = set(self._cards) - {one.instance_id for one, _ in shown}
         for instance_id in gone:
             del self._cards[instance_id]
         self._show_empty(snapshot, some=bool(widgets))

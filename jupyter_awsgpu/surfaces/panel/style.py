@@ -37,6 +37,7 @@ padding:0 7px;margin:0 4px}
 .awsgpu-panel .awsgpu-checks span:last-child{min-width:0;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
 .awsgpu-panel .awsgpu-checks .awsgpu-whole span:last-child{white-space:normal}
 .awsgpu-panel .awsgpu-checks b{font-weight:600}
+.awsgpu-panel .awsgpu-nodes{list-style:none;margin:4px 0;padding:0;font-size:12px}
 .awsgpu-panel .awsgpu-mark{font-weight:700;width:1.1em;flex:none;text-align:center}
 .awsgpu-panel .awsgpu-good{color:var(--awsgpu-good)}.awsgpu-panel .awsgpu-bad{color:var(--awsgpu-bad)}
 .awsgpu-panel .awsgpu-quiet,.awsgpu-panel .awsgpu-note,.awsgpu-panel .awsgpu-head{color:var(--jp-ui-font-color1);
