@@ -2,8 +2,7 @@
 
 A page that closes takes what it was given with it, and neither this machine nor the laptop's Jupyter hears
 of that. So a cell's messages stay, although they arrived, until a page says that its notebook is saved with
-them, until the cell is run again, or until there is no more room. For clients that never say what they
-saved, having arrived is enough.
+them, until the cell is run again, or until there is no more room. Of what is no cell's, nothing stays.
 """
 
 from __future__ import annotations
@@ -31,7 +30,6 @@ class Runs:
     def __init__(self, kept) -> None:  # noqa: ANN001 - a Kept
         self._kept = kept
         self._runs: "collections.OrderedDict" = collections.OrderedDict()
-        self._saying: set = set()  # the sessions that say what they saved
         self._spare = 0  # bytes of output that has arrived and is kept all the same
 
     def begin(self, cause: str, run: Run) -> None:
@@ -80,7 +78,7 @@ class Runs:
 
     def _let_go(self, cause: str, run: Run) -> None:
         """Forget a run that has arrived whole and that nobody will ask for."""
-        if run.done and not run.open and (run.settled or not run.cell or run.session not in self._saying):
+        if run.done and not run.open and (run.settled or not run.cell):
             for number in list(run.numbers):
                 self._drop(run, number)
             del self._runs[cause]
@@ -117,7 +115,6 @@ class Runs:
 
         In place of what there was no room for, the message is None.
         """
-        self._saying.add(asking)
         for run in self._runs.values():
             if run.session == asking or not run.cell or run.settled:
                 continue

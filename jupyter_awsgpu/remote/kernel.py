@@ -65,6 +65,7 @@ class RemoteKernel:
         self._host: Host | None = None
         self._dialogue: Dialogue | None = None
         self._owed = False
+        self._resting = False
         self._left = threading.Event()
         self._ended = threading.Event()
         self._said = threading.Lock()
@@ -120,6 +121,7 @@ class RemoteKernel:
 
     def rest(self) -> None:
         """Let go of the connection for a later process, which gets what is not handed on yet, and nothing twice."""
+        self._resting = True  # what the server says while it ends is not for a kernel that goes on
         self._doors.freeze()
         self._outbox.put({"rest": True})  # what was acknowledged before it has arrived with it
         self._wait_until_sent()
@@ -144,8 +146,9 @@ class RemoteKernel:
     # ── what the doors ask ──
 
     def hand_over(self, channel: str, parts: list[bytes]) -> None:
-        """Have a message reach the kernel, once, whenever there is a way."""
-        self._outbox.put({"c": channel}, parts)
+        """Have a message reach the kernel, once, whenever there is a way; a server that rests has none to send."""
+        if not self._resting:
+            self._outbox.put({"c": channel}, parts)
 
     def handed_on(self, numbers: list[int]) -> None:
         """Let the relay forget what has been given to its clients."""
@@ -199,6 +202,9 @@ class RemoteKernel:
         self._kernel = hello["kernel"]
         self._outbox.again(hello["got"])
         with self._said:
+            if self._left.is_set():  # let go of while this way was being opened
+                host.close()
+                return
             self._host, self._dialogue = host, dialogue
         self._doors.attached(hello["info"], hello["running"])
         threading.Thread(target=self._send, args=(dialogue,), name="kernel-sender", daemon=True).start()

@@ -86,6 +86,7 @@ class Page:
 
     def is_as(self, wanted):
         """Wait for both cells' end; what is saved then is what it would be, had nothing happened."""
+        self.page.bring_to_front()  # Chromium draws what is looked at
         self.shows(0, "first is done")
         self.shows(1, "second is done")
         self.is_idle(TITLE)

@@ -371,11 +371,28 @@ def test_what_is_saved_or_run_again_is_let_go(case):
     until(lambda: not (case.folder / "kept").stat().st_size, "nothing is kept")
 
 
-def test_a_client_that_never_says_what_it_saved_leaves_nothing_behind(case):
-    """For one that does not know the words, what has arrived is let go of."""
+def test_what_is_no_cells_leaves_nothing_behind(case):
+    """A console or a script has no cell to fill again: what has arrived is let go of."""
     page = case.start()
-    page.run("print('as ever')")
+    page.hear(page.send("print('as ever')", cell=""))
     until(lambda: not (case.folder / "kept").stat().st_size, "nothing is kept")
+
+
+def test_a_server_that_ends_while_the_line_is_cut_leaves_the_kernel_at_work(case):
+    """Its last words, a request to shut down among them, do not reach the kernel; the next page has all of the cell."""
+    page = case.start()
+    page.send("import time\nfor i in range(30):\n    print(i, flush=True)\n    time.sleep(0.05)")
+    page.client.get_iopub_msg(timeout=WITHIN_S)
+    page.close()
+    case.line.cut()
+    case.kernel.rest()
+    case.line.open = True
+    case.kernel.hand_over("control", [b"shutdown"])
+    case.resume()
+    until(lambda: case.status()["execution_state"] == "idle", "it has ended")
+    new = case.page()
+    for _ in range(2):
+        assert text_of(new.recall(), "c1") == "".join(f"{i}\n" for i in range(30))
 
 
 def test_a_question_outlives_the_line_that_it_was_asked_on(case):
