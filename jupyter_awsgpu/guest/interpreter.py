@@ -16,6 +16,7 @@ ANACONDA = "https://repo.anaconda.com/archive/Anaconda3-2025.06-0-Linux-{machine
 IMAGE_OWN = ("/opt/pytorch/bin/python3", "/opt/conda/bin/python3", "/opt/*/bin/python3", "/opt/conda/envs/*/bin/python")
 PACKAGES = ("jupyterlab>=4.2", "ipykernel")
 FREE_GB = 4.0
+PROFILE_FILE = "/etc/profile.d/awsgpu-python.sh"
 
 PROBE = """
 import importlib.util, json, sys
@@ -90,7 +91,9 @@ def _numbers(version: str) -> tuple:
 
 def _chosen(wish: str) -> bool:
     record = paths.read_json(paths.state("python.json"), {})
-    return record.get("wish") == wish and os.access(record.get("path", ""), os.X_OK)
+    python = str(record.get("path", ""))
+    found = record.get("wish") == wish and os.access(python, os.X_OK)
+    return found and paths.read_text(paths.at(PROFILE_FILE)) == profile(python)
 
 
 def _choose(wish: str, config: dict, machine: str, say) -> None:  # noqa: ANN001 - takes a sentence
@@ -102,16 +105,25 @@ def _choose(wish: str, config: dict, machine: str, say) -> None:  # noqa: ANN001
     if not about:
         raise commands.Failed("%s does not run" % found)
     say("Python %s at %s" % (about["version"], found))
+    paths.write_text(paths.at(PROFILE_FILE), profile(found))
     paths.write_json(paths.state("python.json"), {"wish": wish, "path": found, "version": about["version"]})
+
+
+def profile(python: str) -> str:
+    """Return what puts a Python that was installed here on the PATH of login shells; an image has its own ways."""
+    return "export PATH=%s:$PATH\n" % os.path.dirname(python) if _installed_here(python) else ""
+
+
+def _installed_here(python: str) -> bool:
+    return python.startswith((paths.at("/opt/miniforge3/"), paths.at("/opt/anaconda3/"), paths.program()))
 
 
 def image_own() -> str:
     """Return the image's own interpreter for this work: the one that imports torch, else one with JupyterLab."""
     second = ""
     seen = set()
-    ours = (paths.at("/opt/miniforge3/"), paths.at("/opt/anaconda3/"), paths.program())
     for candidate in (one for pattern in IMAGE_OWN for one in sorted(glob.glob(paths.at(pattern)))):
-        if candidate in seen or candidate.startswith(ours):
+        if candidate in seen or _installed_here(candidate):
             continue
         seen.add(candidate)
         about = probe(candidate)

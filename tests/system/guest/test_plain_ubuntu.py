@@ -54,9 +54,10 @@ def test_driver_reboot_toolkit_miniforge_and_jupyter(machine: Callable[..., Any]
     steps = _steps(one)
     assert tuple(steps) == STEPS
     assert one.real.run("nvidia-smi", "--query-gpu=driver_version", "--format=csv,noheader").strip() == "580.95.05"
-    login = one.real.run("su", "-", "ubuntu", "-c", "nvcc --version; echo $LD_LIBRARY_PATH")
+    login = one.real.run("su", "-", "ubuntu", "-c", "nvcc --version; echo $LD_LIBRARY_PATH; command -v conda")
     assert "release 12.6" in login
     assert "/usr/local/cuda/lib64" in login
+    assert "/opt/miniforge3/bin/conda" in login
     with one.connect() as host:
         server = jupyter.find_server(host)
         before = _disk(one)

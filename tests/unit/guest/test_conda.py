@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,13 @@ def find(wish: str) -> dict:
     return progress.lines()[-1]
 
 
+def login(root: Path, command: str) -> str:
+    """Return what a command says in a shell that has read what login shells read."""
+    reads = 'for one in "$0"/etc/profile.d/*.sh; do . "$one"; done;'
+    done = subprocess.run(["sh", "-c", f"{reads} {command}", root], capture_output=True, text=True, check=False)
+    return done.stdout.strip()
+
+
 @pytest.mark.parametrize("kind", ["miniforge", "anaconda"])
 def test_it_is_installed_silently_and_once(plain: Path, kind: str) -> None:
     """Nobody is asked anything, and half an installation that a power cut left is no hindrance; the next run skips."""
@@ -39,6 +47,7 @@ def test_it_is_installed_silently_and_once(plain: Path, kind: str) -> None:
     assert find(kind)["phase"] == "done"
     assert interpreter.path() == str(half / "python3")
     assert (half / "conda").exists()
+    assert login(plain, "command -v conda") == str(half / "conda")
     assert interpreter.probe(interpreter.path())["version"]
     assert find(kind)["phase"] == "skipped"
 
