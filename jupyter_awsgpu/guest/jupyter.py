@@ -84,11 +84,13 @@ def start(config: dict, say) -> None:  # noqa: ANN001 - takes a sentence
     backend.install(service(config))
     backend.restart(NAME)
     deadline = time.monotonic() + UP_WITHIN_S
-    while not server():
+    found = server()
+    while not found:
         if time.monotonic() > deadline:
             raise commands.Failed("Jupyter does not answer:\n" + commands.tail(paths.log(NAME)))
         time.sleep(0.1)
-    say("Jupyter answers on port %d" % server()["port"])
+        found = server()  # once it has answered, it need not answer again: a busy machine may take its time
+    say("Jupyter answers on port %d" % found["port"])
 
 
 def _make_workplace() -> None:
