@@ -81,13 +81,15 @@ class Watch:
                 if not ids:
                     self._asking = False
                     return
+            asked = time.monotonic()
             try:
                 self._take(instances(self._place, instance_ids=ids, include_terminated=True))
             except (AwsThrottled, AwsUnreachable):
                 pass  # waited out: each one's own time bounds it
             except AwsGpuError as exc:
                 self._refuse(exc)
-            time.sleep(pause_after(time.monotonic() - latest))
+            now = time.monotonic()
+            time.sleep(max(pause_after(now - latest), now - asked))  # what takes long to answer is asked less often
 
     def _take(self, found: tuple[Instance, ...]) -> None:
         now = time.monotonic()

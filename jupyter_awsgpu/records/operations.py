@@ -12,6 +12,7 @@ import secrets
 import time
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu.errors import AwsGpuError
@@ -200,10 +201,15 @@ def _mend(refusal: BaseException | None) -> dict[str, str]:
 
 
 def _process() -> dict[str, float]:
+    pid = os.getpid()
+    return {"pid": pid, "pid_started": _started(pid)}
+
+
+@cache
+def _started(pid: int) -> float:
     import psutil
 
-    pid = os.getpid()
-    return {"pid": pid, "pid_started": psutil.Process(pid).create_time()}
+    return psutil.Process(pid).create_time()
 
 
 def _alive(pid: int, started: float) -> bool:

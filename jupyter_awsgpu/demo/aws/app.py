@@ -54,6 +54,7 @@ def _prepare(world: World) -> None:
     _quicken()
     offerings.extend()
     image_store.install()
+    groups.install()
     operations.install(world)
     volumes.install(world)
     schedules.install(world)

@@ -7,8 +7,27 @@ from typing import Any
 from jupyter_awsgpu.demo.aws.instances import known
 from jupyter_awsgpu.demo.aws.machine import tags_of
 from jupyter_awsgpu.demo.aws.machines import machines
-from jupyter_awsgpu.demo.aws.operations import Call, operation
+from jupyter_awsgpu.demo.aws.operations import Call, operation, replace
 from jupyter_awsgpu.demo.aws.wire import Refusal
+
+
+def install() -> None:
+    """Let a resource find its own tags at once (moto: by matching every tag of every resource of the region)."""
+    from moto.ec2.models.core import TaggedEC2Resource
+
+    replace(TaggedEC2Resource, "get_tags", _tags)
+
+
+def _tags(resource: Any) -> list[dict[str, Any]]:
+    from moto.ec2.utils import EC2_PREFIX_TO_RESOURCE, get_prefix
+
+    if not resource.id or resource.id not in resource.ec2_backend.tags:
+        return []
+    kind = EC2_PREFIX_TO_RESOURCE.get(get_prefix(resource.id), "")
+    return [
+        {"resource_id": resource.id, "key": key, "value": value, "resource_type": kind}
+        for key, value in resource.ec2_backend.tags[resource.id].items()
+    ]
 
 
 @operation("CreateSecurityGroup")
