@@ -94,7 +94,7 @@ def tick() -> int:
     if verdict.stop == "idle" and is_head() and not nodes.dismiss():
         paths.note_json(paths.state("report.json"), dict(report, stop=None))
     elif verdict.stop:
-        print("awsgpu: stopping: " + verdict.stop)  # noqa: T201 - the service's log
+        print("awsgpu: stopping: " + verdict.stop, flush=True)  # noqa: T201 - the service's log
         commands.ask(["shutdown", "-h", "now"], timeout=60)
     return 0
 
