@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,9 @@ JUPYTER_STEP = "jupyter"
 
 USUAL_PORT = 8888
 """The port Jupyter is told to take there; where it is taken, Jupyter takes the next."""
+
+STARTED_AGAIN_WITHIN_S = 60.0
+"""How long the Jupyter of a cluster's head may be away while it starts again; it needs some seconds."""
 
 ANSWER_WITHIN_S = 60.0
 """How long Jupyter may take to answer through the tunnel once its server runs."""
@@ -79,7 +83,7 @@ def arrive(bench: Workbench, instance: Instance, operation: Operation, way: Way,
             listed = pool.submit(environments, host)
             with operation.step("jupyter", "Reading port and token from Jupyter") as step:
                 try:
-                    server = jupyter.find_server(host)
+                    server = _server(host, instance)
                 except JupyterDown as exc:
                     raise _explained(bench, instance, way, exc) from exc
                 bench.servers[instance.instance_id] = server
@@ -92,6 +96,21 @@ def arrive(bench: Workbench, instance: Instance, operation: Operation, way: Way,
     with suppress(OSError):  # a folder of Jupyter's that cannot be written: the way in stands all the same
         picker.offer(bench, instance, tunnel_extra(bench, way), found)
     return arrived
+
+
+def _server(host: Host, instance: Instance) -> JupyterServer:
+    """Return the Jupyter that answers there; a cluster's head may just be starting it again, with its engine's parts.
+
+    Raises `JupyterDown`.
+    """
+    deadline = time.monotonic() + (STARTED_AGAIN_WITHIN_S if instance.engine else 0.0)
+    while True:
+        try:
+            return jupyter.find_server(host)
+        except JupyterDown:
+            if time.monotonic() >= deadline:
+                raise
+        time.sleep(0.5)
 
 
 def _explained(bench: Workbench, instance: Instance, way: Way, exc: JupyterDown) -> JupyterDown:
