@@ -111,8 +111,7 @@ def _interrupted(bench: Workbench, wishes: Wishes) -> Interrupted:
         exists = f"{wishes.name} ({', '.join(mine[-1].instance_ids)}) exists and costs money until you stop it."
     elif mine and mine[-1].unanswered:
         exists = f"{wishes.name} may have been created; the same command finds out."
-    name = "" if wishes.name == "gpu" else f" --name {wishes.name}"
-    return Interrupted(exists=exists, command=f"awsgpu launch {wishes.instance_type}{name}")
+    return Interrupted(exists=exists, command=f"awsgpu launch {wishes.instance_type}{options(wishes)}")
 
 
 class Launch:
