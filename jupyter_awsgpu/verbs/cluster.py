@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 from jupyter_awsgpu import host as ssh
 from jupyter_awsgpu.cloud.parallel import parallel
 from jupyter_awsgpu.errors import AwsGpuError, InstanceGone, NoCluster, NotAllNodes
-from jupyter_awsgpu.model import Membership
+from jupyter_awsgpu.model import InstanceState, Membership
 from jupyter_awsgpu.remote import cluster, guest
 from jupyter_awsgpu.tunnel import ports
 from jupyter_awsgpu.verbs.access import group_name, resource_tags
 from jupyter_awsgpu.verbs.arrival import SSH_WITHIN_S, arrive, dial, follow_setup
+from jupyter_awsgpu.verbs.guard import drop_guard
 from jupyter_awsgpu.verbs.selection import reach
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ PRESENT_WITHIN_S = 60.0
 """How long a worker's process may take from its start until the scheduler knows it; Dask needs two or three."""
 
 LOOK_AGAIN_S = 0.5
+
+ENDED_WITHIN_S = 600.0
+"""EC2 may take minutes to end a machine."""
 
 
 # ── before the launch ────────────────────────────────────────────────────────────────────────
@@ -117,10 +121,14 @@ def roll_back(bench: Workbench, made: Sequence[Instance], exc: InstanceGone) -> 
     """End all machines of a cluster of which EC2 took one back while it began; return what is to be said of it."""
     head = made[0]
     cloud = bench.cloud(head.region)
-    cloud.terminate(*(one.instance_id for one in made))
+    ids = [one.instance_id for one in made]
+    cloud.terminate(*ids)
+    with suppress(AwsGpuError):  # its placement group is in use until they are gone; where it stays, `cleanup` shows it
+        cloud.wait_for_all(ids, {InstanceState.TERMINATED}, timeout_s=ENDED_WITHIN_S)
+    drop_guard(bench, head)
+    dissolve(bench, head)
     bench.records.journal.end(head.launch_id, bench.now())
-    for one in made:
-        bench.records.pins.forget(one.pin_id)
+    bench.records.pins.forget_launch(head.launch_id)
     return NotAllNodes(
         instance_type=head.instance_type,
         tried=head.zone,

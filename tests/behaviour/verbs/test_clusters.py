@@ -166,6 +166,8 @@ def test_a_machine_taken_back_at_once_takes_the_others_with_it(desk: Desk) -> No
         made(desk)
     assert ended
     assert alive(desk) == []
+    assert desk.bench.cloud().place.ec2.describe_placement_groups()["PlacementGroups"] == []
+    assert list((desk.bench.records.root / "pins").glob("*.json")) == []
 
 
 def test_a_limit_and_a_price_are_of_all_machines(desk: Desk) -> None:
