@@ -218,9 +218,12 @@ class Launch:
             raise OtherWishes(name=instance.name, difference="; ".join(differing), command=command)
 
     def _replace_missing(self, nodes: tuple[Instance, ...], identity: Identity, *, yes: bool) -> tuple[Instance, ...]:
-        """Launch machines in the place of a cluster's that are gone; return all of them."""
+        """Launch machines in the place of a cluster's that are gone; return all of them.
+
+        From the very image of the others: a newer build has other versions, and a cluster's must agree.
+        """
         numbers, one = missing(nodes), nodes[0]
-        wishes = replace(self.wishes, nodes=len(numbers), region=one.region, zone=one.zone)
+        wishes = replace(self.wishes, nodes=len(numbers), region=one.region, zone=one.zone, image=one.image_id)
         choice = cleared(self.bench, wishes)
         require_consent(self.bench, choice, yes=yes)
         made = [self._attempt(identity, choice, Place(number, one.cluster_id))[0] for number in numbers]

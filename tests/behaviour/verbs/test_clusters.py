@@ -269,6 +269,7 @@ def test_a_machine_that_is_gone_is_replaced_in_its_place(desk: Desk, members: Ho
     assert [one.title for one in machines] == ["many", "many/1", "many/2", "many/3"]
     new = machines[2]
     assert (new.cluster_id, new.zone) == (head.cluster_id, head.zone)
+    assert (new.image_id, new.image_wish) == (head.image_id, "auto")
     assert new.launch_id != head.launch_id
     assert members.told[new.instance_id]["key"] == members.told[head.instance_id]["key"]
 
