@@ -56,7 +56,7 @@ from jupyter_awsgpu.verbs.image_here import bring_image, require_ready
 from jupyter_awsgpu.verbs.mirrors import guest_settings
 from jupyter_awsgpu.verbs.preflight import cleared, forget_permission
 from jupyter_awsgpu.verbs.rates import hourly_rate
-from jupyter_awsgpu.verbs.selection import regions_to_ask, with_tunnel
+from jupyter_awsgpu.verbs.selection import named, with_tunnel
 from jupyter_awsgpu.verbs.start import start_all, wait_until_all_run
 from jupyter_awsgpu.verbs.wishes import options, remedies_of
 
@@ -151,7 +151,7 @@ class Launch:
             threading.Thread(target=make_ready, args=(self.bench.clouds.cache,), daemon=True).start()
             with parallel(4) as pool:
                 identity = pool.submit(self.bench.clouds.identity)
-                existing = pool.submit(self._named)
+                existing = pool.submit(named, self.bench, self.wishes.name, self.wishes.region)
                 choice = pool.submit(asked_choice, self.bench, self.wishes)
                 data = pool.submit(self._data)
                 known = _Known(identity.result(), ())
@@ -176,17 +176,6 @@ class Launch:
             if self.wishes.data_gb is None:
                 return None
             raise
-
-    def _named(self) -> tuple[Instance, ...]:
-        regions = {*regions_to_ask(self.bench), *filter(None, [self.wishes.region])}
-        answers = self.bench.clouds.each(regions, lambda cloud: cloud.instances(name=self.wishes.name))
-        found: list[Instance] = []
-        for region, answer in answers.items():
-            if not isinstance(answer, AwsGpuError):
-                found.extend(one for one in answer if one.state.alive)
-            elif region == (self.wishes.region or self.bench.clouds.default_region):
-                raise answer
-        return tuple(found)
 
     def _continue(self, found: tuple[Instance, ...], known: _Known, *, yes: bool) -> Instance:
         note_found(self.bench, found)

@@ -33,7 +33,7 @@ from jupyter_awsgpu.verbs.environment import read_environment
 from jupyter_awsgpu.verbs.image_here import bring_image, require_ready
 from jupyter_awsgpu.verbs.launch import LOCK_WITHIN_S, asked_choice
 from jupyter_awsgpu.verbs.one_of_many import Common, OneOfMany
-from jupyter_awsgpu.verbs.selection import regions_to_ask
+from jupyter_awsgpu.verbs.selection import named
 from jupyter_awsgpu.verbs.wishes import NAME, options, remedies_of
 
 if TYPE_CHECKING:
@@ -171,7 +171,7 @@ class _Many:
         with self.operation.step("account", "Asking AWS what exists and what stands in the way") as step:
             with parallel(4) as pool:
                 identity = pool.submit(self.bench.clouds.identity)
-                existing = pool.submit(self._existing)
+                existing = pool.submit(named, self.bench, self.names, self.wishes.region)
                 choice = pool.submit(self._cleared, len(self.names))
                 data = pool.submit(self._data)
                 known = _Known(identity.result())
@@ -185,17 +185,6 @@ class _Many:
 
     def _cleared(self, count: int) -> Choice | AwsGpuError:
         return asked_choice(self.bench, replace(self.wishes, nodes=count))
-
-    def _existing(self) -> list[Instance]:
-        regions = {*regions_to_ask(self.bench), *filter(None, [self.wishes.region])}
-        answers = self.bench.clouds.each(regions, lambda cloud: cloud.instances(name=self.names))
-        found: list[Instance] = []
-        for region, answer in answers.items():
-            if not isinstance(answer, AwsGpuError):
-                found.extend(one for one in answer if one.state.alive)
-            elif region == (self.wishes.region or self.bench.clouds.default_region):
-                raise answer
-        return found
 
     def _data(self) -> dict[str, Volume | None]:
         """Return the data volumes that have these names; where nobody may ask, there are none to be found."""

@@ -85,6 +85,22 @@ def find(
     )
 
 
+def named(bench: Workbench, names: str | tuple[str, ...], region: str | None) -> tuple[Instance, ...]:
+    """Return what has a name, whoever owns it, in every region that may hold it and the one it is wished for.
+
+    Raises what the region it is wished for (or the default one) answered; others may refuse.
+    """
+    regions = {*regions_to_ask(bench), *filter(None, [region])}
+    answers = bench.clouds.each(regions, lambda cloud: cloud.instances(name=names))
+    found: list[Instance] = []
+    for where, answer in answers.items():
+        if not isinstance(answer, AwsGpuError):
+            found.extend(one for one in answer if one.state.alive)
+        elif where == (region or bench.clouds.default_region):
+            raise answer
+    return tuple(found)
+
+
 def with_tunnel(bench: Workbench, instance: Instance) -> Instance:
     """Return the instance with what this machine knows beside AWS: its tunnel, and that it is simulated."""
     tunnel = bench.tunnels.find(instance.instance_id)

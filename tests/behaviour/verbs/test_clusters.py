@@ -6,7 +6,6 @@ import base64
 import gzip
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -33,7 +32,7 @@ from jupyter_awsgpu.verbs.start import start
 from jupyter_awsgpu.verbs.status import status
 from jupyter_awsgpu.verbs.stop import stop
 from jupyter_awsgpu.verbs.terminate import terminate
-from tests.behaviour.verbs.hosts_that_answer import HostsThatAnswer, Page, TunnelsToOnePage
+from tests.behaviour.verbs.hosts_that_answer import HostsThatAnswer, answering
 from tests.behaviour.verbs.test_guard import GROUP, role, schedule  # noqa: F401 - a fixture
 
 if TYPE_CHECKING:
@@ -53,13 +52,9 @@ def members(desk: Desk) -> HostsThatAnswer:
 @pytest.fixture
 def desk(desk: Desk) -> Iterator[Desk]:
     """Let whoever is dialled answer, and let tunnels lead to a page here."""
-    page = Page()
-    records = desk.bench.records
-    places = (records.tunnel_folder, records.log_folder, lambda record: ["false", record])
-    tunnels = TunnelsToOnePage(*places, since=datetime.now(UTC), port=page.port)
-    desk.bench = replace(desk.bench, hosts=HostsThatAnswer(), tunnels=tunnels)  # type: ignore[arg-type]
-    yield desk
-    page.close()
+    with answering(desk.bench) as bench:
+        desk.bench = bench
+        yield desk
 
 
 def made(desk: Desk, *, yes: bool = True, **options: Any) -> Instance:

@@ -6,7 +6,6 @@ import _thread
 import threading
 from collections import Counter
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,7 +14,7 @@ from jupyter_awsgpu.errors import BadValue, Interrupted, NeedsYes, NotAllLaunche
 from jupyter_awsgpu.model import InstanceState
 from jupyter_awsgpu.verbs.launch_many import launch_many
 from jupyter_awsgpu.verbs.stop import stop
-from tests.behaviour.verbs.hosts_that_answer import HostsThatAnswer, Page, TunnelsToOnePage
+from tests.behaviour.verbs.hosts_that_answer import answering
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,14 +29,10 @@ LINE = "awsgpu launch g4dn.xlarge"
 @pytest.fixture
 def desk(desk: Desk) -> Iterator[Desk]:
     """Let whoever is dialled answer, let tunnels lead to a page here, and let the account have a hundred vCPUs."""
-    page = Page()
-    records = desk.bench.records
-    places = (records.tunnel_folder, records.log_folder, lambda record: ["false", record])
-    tunnels = TunnelsToOnePage(*places, since=datetime.now(UTC), port=page.port)
-    desk.bench = replace(desk.bench, hosts=HostsThatAnswer(), tunnels=tunnels)  # type: ignore[arg-type]
-    desk.aws.quota(LIMIT, 100)
-    yield desk
-    page.close()
+    with answering(desk.bench) as bench:
+        desk.bench = bench
+        desk.aws.quota(LIMIT, 100)
+        yield desk
 
 
 def made(desk: Desk, count: int, *, yes: bool = True, **options: Any) -> tuple[Instance, ...]:

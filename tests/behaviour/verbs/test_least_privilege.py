@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,7 +20,7 @@ from jupyter_awsgpu.verbs.resize import resize
 from jupyter_awsgpu.verbs.start import start
 from jupyter_awsgpu.verbs.stop import stop
 from jupyter_awsgpu.verbs.terminate import terminate
-from tests.behaviour.verbs.hosts_that_answer import OWN_KEY, HostsThatAnswer, Page, TunnelsToOnePage
+from tests.behaviour.verbs.hosts_that_answer import OWN_KEY, answering
 from tests.behaviour.verbs.test_guard import role  # noqa: F401 - a fixture
 
 if TYPE_CHECKING:
@@ -38,15 +36,9 @@ QUICK = {"pending_s": 0.0, "stopping_s": 0.0, "image_s": 0.0, "volume_s": 0.0, "
 @pytest.fixture
 def bench(desk: Desk) -> Iterator[Workbench]:
     """Return a workbench whose instances answer, though there is no host behind them."""
-    page, records = Page(), desk.bench.records
-    places = (records.tunnel_folder, records.log_folder, lambda record: ["false", record])
     desk.aws.set(**QUICK)
-    yield replace(
-        desk.bench,
-        hosts=HostsThatAnswer(),  # type: ignore[arg-type]
-        tunnels=TunnelsToOnePage(*places, since=datetime.now(UTC), port=page.port),
-    )
-    page.close()
+    with answering(desk.bench) as bench:
+        yield bench
 
 
 def in_force(desk: Desk, document: dict[str, Any] | None) -> None:
