@@ -252,9 +252,7 @@ class PlainProgress:
         """Write a line for a step that began to wait, ended or failed."""
         with self._lock:
             self.trail.take(event)
-            if self._simulated:
-                self._line(tr(text.SIMULATED))
-                self._simulated = False
+            self._head()
             if not event.step:
                 return
             step = self.trail.steps[event.step]
@@ -267,6 +265,12 @@ class PlainProgress:
         """Say how long it took."""
         if self.trail.outcome == "done" and self.trail.steps:
             self._line(self.trail.summary())
+
+    def _head(self) -> None:
+        """Say first, and once, that this is simulated."""
+        if self._simulated:
+            self._line(tr(text.SIMULATED))
+            self._simulated = False
 
     def _line(self, line: str) -> None:
         self._stream.write(line + "\n")

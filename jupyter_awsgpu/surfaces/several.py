@@ -6,14 +6,13 @@ A `Crowd` is the state: the trail of the whole, and one for each machine. The cl
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections import Counter
 from html import escape
 from typing import TYPE_CHECKING, TextIO
 
 from jupyter_awsgpu.language import tr
-from jupyter_awsgpu.surfaces.display import NotebookProgress, StepState, TerminalProgress, Trail, marks
+from jupyter_awsgpu.surfaces.display import NotebookProgress, PlainProgress, StepState, TerminalProgress, Trail
 from jupyter_awsgpu.surfaces.render import html, text
 from jupyter_awsgpu.surfaces.render.sheet import duration
 
@@ -112,24 +111,19 @@ class SeveralInTerminal(TerminalProgress):
             self._rewrite(f"  {self._marks['busy']} {self.crowd.standing()}  {took}")
 
 
-class SeveralPlainly:
+class SeveralPlainly(PlainProgress):
     """Plain lines, for a log or a pipe: the whole's steps, and each machine as it ends."""
 
     def __init__(self, stream: TextIO, *, simulated: bool) -> None:
+        super().__init__(stream, simulated=simulated)
         self.crowd = Crowd()
-        self.trail: Trail = self.crowd
-        self._stream = stream
-        self._marks = marks(stream)
-        self._lock = threading.Lock()
-        self._simulated = simulated
+        self.trail = self.crowd
 
     def hear(self, event: Event) -> None:
         """Write a line for what ended."""
         with self._lock:
             self.trail.take(event)
-            if self._simulated:
-                self._line(tr(text.SIMULATED))
-                self._simulated = False
+            self._head()
             machine = self.crowd.of(event)
             if machine is None and event.step and event.phase in ("done", "failed"):
                 self._step(self.trail.steps[event.step])
@@ -141,11 +135,7 @@ class SeveralPlainly:
 
     def _step(self, step: StepState) -> None:
         mark = self._marks["done" if step.phase == "done" else "failed"]
-        self._line(f"{mark} {step.text} ({duration(step.seconds)})")
-
-    def _line(self, line: str) -> None:
-        self._stream.write(text.plain(line) + "\n")
-        self._stream.flush()
+        self._line(f"{mark} {text.plain(step.text)} ({duration(step.seconds)})")
 
 
 def _end_of(name: str, trail: Trail) -> StepState:
