@@ -102,11 +102,11 @@ def ensure_placement(choice: Choice, identity: Identity, launch_id: str, place: 
     return name
 
 
-def drop_placement(choice: Choice, placement: str | None) -> None:
-    """Remove the placement group of a launch that came to nothing."""
-    if placement is not None:
+def drop_placement(choice: Choice, launch_id: str) -> None:
+    """Remove the placement group of a launch that came to nothing; another cluster's is never meant."""
+    if choice.wishes.nodes > 1 and choice.instance_type.placement:
         with suppress(AwsGpuError):
-            choice.cloud.delete_placement_group(placement)
+            choice.cloud.delete_placement_group(placement_group_name(choice.wishes.name, launch_id))
 
 
 def dissolve(bench: Workbench, head: Instance) -> None:

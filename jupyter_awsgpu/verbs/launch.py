@@ -61,6 +61,7 @@ from jupyter_awsgpu.verbs.start import start_all, wait_until_all_run
 from jupyter_awsgpu.verbs.wishes import options, remedies_of
 
 if TYPE_CHECKING:
+    from jupyter_awsgpu.cloud.request import Request
     from jupyter_awsgpu.model import Identity, Instance, Offer, Volume, Wishes
     from jupyter_awsgpu.records import Operation
     from jupyter_awsgpu.verbs.access import Access
@@ -270,33 +271,9 @@ class Launch:
         """Create what the wishes say or, with a `place`, the one machine that takes it in a cluster."""
         with self.operation.step("choice", "Choosing image, zone and price") as step:
             step.say(_sentence(choice))
-        launch_id, count = f"l-{secrets.token_hex(8)}", 1 if place else self.wishes.nodes
-        with self.operation.step("access", "Key pair and security group") as step, parallel(1) as pool:
-            brought = pool.submit(self._brought, launch_id, choice, count)
-            try:
-                access = self._access(identity, choice)
-            except AwsGpuError:
-                brought.result()
-                self.bench.records.pins.forget_launch(launch_id)
-                raise
-            more_groups = ensure_nodes_group(choice, identity)
-            placement = ensure_placement(choice, identity, launch_id, place)
-            step.say(f"Key {access.key_name}; SSH from this machine's address only")
-            data = brought.result()
+        launch_id = f"l-{secrets.token_hex(8)}"
         has = self._tags(identity, launch_id, choice) | place_tags(place)
-        prepare_guard(self.bench, choice.cloud, launch_id, has, self.operation)
-        request = choice.cloud.launch_request(
-            wishes=replace(self.wishes, disk_gb=choice.disk_gb, nodes=count),
-            image=choice.image,
-            zone=None,
-            key_name=access.key_name,
-            group_ids=(*access.group_ids, *more_groups),
-            user_data=data,
-            client_token=launch_id,
-            tags=has,
-            price=choice.paid,
-            placement_group=placement,
-        )
+        request = self._request(identity, choice, launch_id, has, place)
         entry = JournalEntry(
             launch_id=launch_id,
             name=self.wishes.name,
@@ -310,7 +287,7 @@ class Launch:
         except AwsGpuError as exc:
             if not isinstance(exc, UNANSWERED):
                 drop_prepared(self.bench, choice.cloud, launch_id, has)
-                drop_placement(choice, placement)
+                drop_placement(choice, launch_id)
             raise
         if place is None:
             arm_guard(self.bench, made, self.operation)
@@ -320,6 +297,37 @@ class Launch:
             if len(made) == 1:
                 raise
             raise roll_back(self.bench, made, exc) from exc
+
+    def _request(
+        self, identity: Identity, choice: Choice, launch_id: str, has: dict[str, str], place: Place | None
+    ) -> Request:
+        """Make what a launch needs beside its machines, and return the request for these."""
+        count = 1 if place else self.wishes.nodes
+        with self.operation.step("access", "Key pair and security group") as step, parallel(1) as pool:
+            brought = pool.submit(self._brought, launch_id, choice, count)
+            try:
+                access = self._access(identity, choice)
+                more_groups = ensure_nodes_group(choice, identity)
+                placement = ensure_placement(choice, identity, launch_id, place)
+            except AwsGpuError:
+                brought.result()
+                self.bench.records.pins.forget_launch(launch_id)
+                raise
+            step.say(f"Key {access.key_name}; SSH from this machine's address only")
+            data = brought.result()
+        prepare_guard(self.bench, choice.cloud, launch_id, has, self.operation)
+        return choice.cloud.launch_request(
+            wishes=replace(self.wishes, disk_gb=choice.disk_gb, nodes=count),
+            image=choice.image,
+            zone=None,
+            key_name=access.key_name,
+            group_ids=(*access.group_ids, *more_groups),
+            user_data=data,
+            client_token=launch_id,
+            tags=has,
+            price=choice.paid,
+            placement_group=placement,
+        )
 
     def _access(self, identity: Identity, choice: Choice) -> Access:
         return ensure_access(self.bench, choice.cloud, identity, self.wishes, choice.vpc_id)
