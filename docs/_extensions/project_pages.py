@@ -5,7 +5,6 @@ README, ARCHITECTURE and their like stay where a reader of the repository looks 
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +32,16 @@ def bring(app: Sphinx) -> None:
         if ".ipynb_checkpoints" not in notebook.parts:
             copy = notebooks / notebook.relative_to(root / "notebooks")
             copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(notebook, copy)
+            copy.write_text(inside(notebook.read_text(encoding="utf-8")), encoding="utf-8")
+
+
+def inside(text: str) -> str:
+    """Turn a notebook's links into docs/ into links of a notebook that lies in docs/ itself.
+
+    >>> inside("[a](../docs/tutorial.md) [b](../../docs/zh/tutorial.md)")
+    '[a](../tutorial.md) [b](../../zh/tutorial.md)'
+    """
+    return text.replace("../docs/", "../")
 
 
 def turned(text: str) -> str:

@@ -108,8 +108,8 @@ def seen_by_another_process() -> dict:
     """Return the one instance that `status` shows."""
     answer = run("status")
     assert answer.status == 0, answer.err
-    (one,) = answer.document
-    return one
+    assert len(answer.document) == 1, answer
+    return answer.document[0]
 
 
 def live(answer: Answer) -> dict:
@@ -127,7 +127,9 @@ def test_killed_anywhere_the_same_launch_goes_on(demo: DemoStatus, records: Reco
         os.kill(launching.pid, signal.SIGSTOP)  # EC2 has the request, and nobody will read its answer
         wait(lambda: call()["status"], "EC2's answer", launching)
         kill(launching)
+    assert call()["status"] == 200, call()
     assert records.journal.entries()[-1].unanswered
+    assert len(_alive(demo)) == 1, _log_of(demo)
     first = seen_by_another_process()
 
     launching = start(*LAUNCH)
@@ -151,7 +153,7 @@ def test_killed_anywhere_the_same_launch_goes_on(demo: DemoStatus, records: Reco
 def test_interrupted_anywhere_it_says_what_exists_and_how_to_go_on(demo: DemoStatus, records: Records) -> None:
     """Ctrl-C at any moment ends at once with 130; the line it names goes on, and never makes a second instance."""
     run("terminate", "gpu", "--yes")
-    client.ask(demo, "settings", {"latency_ms": 400})
+    client.ask(demo, "settings", {"latency_ms": 3000})
     launching = start(*LAUNCH)
     reached(records, launching, "account", "started")
     assert "Nothing was created." in interrupt(launching).error["message"]
@@ -231,6 +233,12 @@ def assert_refused(answer: Answer, shown: str) -> None:
 
 def _public_line(key: asyncssh.SSHKey) -> str:
     return " ".join(key.export_public_key("openssh").decode().split()[:2])
+
+
+def _log_of(demo: DemoStatus) -> str:
+    """Return what the simulated AWS has, and the end of its log: why an instance that it accepted is not there."""
+    logged = [path.read_text(encoding="utf-8", errors="replace")[-3000:] for path in demo.state_dir.glob("*.log")]
+    return "\n".join([str(client.ask(demo, "status")["instances"]), *logged])
 
 
 def _alive(demo: DemoStatus) -> list[str]:
