@@ -68,6 +68,8 @@ def _facts(plan: Plan) -> tuple[tuple[Cell, ...], ...]:
         else:
             disk = tr("{gb} GB, {price} a month while it exists")
             disk = disk.format(gb=_each(nodes, plan.disk_gb), price=money(plan.disk_per_month * nodes))
+        if plan.image is None:
+            disk += tr("; more where the image needs it, which nobody could be asked here")
         found.append(("Disk", disk))
     if plan.address_per_hour is not None:
         address = tr("public IPv4, {price} while it runs")

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import json
 import uuid
-from typing import Any
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import websocket
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+SILENT_S = 180.0
+"""Longest that code may run without a word."""
 
 
 def status_of(box: dict[str, Any], token: str | None) -> int:
@@ -18,11 +26,18 @@ def status_of(box: dict[str, Any], token: str | None) -> int:
 
 def computed(box: dict[str, Any], *codes: str, kernel_name: str = "python3") -> list[str]:
     """Run each piece of code in one fresh kernel; return what each printed."""
+    with fresh_kernel(box, kernel_name) as run:
+        return [run(code) for code in codes]
+
+
+@contextmanager
+def fresh_kernel(box: dict[str, Any], name: str = "python3") -> Iterator[Callable[[str], str]]:
+    """Start a kernel; give a function that runs code in it and returns what was printed."""
     headers = {"Authorization": f"token {box['token']}"}
     with httpx.Client(base_url=box["local_url"], headers=headers, trust_env=False, timeout=60) as client:
-        kernel = client.post("/api/kernels", json={"name": kernel_name}).raise_for_status().json()["id"]
+        kernel = client.post("/api/kernels", json={"name": name}).raise_for_status().json()["id"]
         try:
-            return [_execute(box, kernel, code) for code in codes]
+            yield partial(_execute, box, kernel)
         finally:
             client.delete(f"/api/kernels/{kernel}")
 
@@ -37,7 +52,7 @@ def _execute(box: dict[str, Any], kernel: str, code: str) -> str:
                     "allow_stdin": False, "stop_on_error": True},
     }  # fmt: skip
     printed = ""
-    channels = websocket.create_connection(address, header=[f"Authorization: token {box['token']}"], timeout=60)
+    channels = websocket.create_connection(address, header=[f"Authorization: token {box['token']}"], timeout=SILENT_S)
     try:
         channels.send(json.dumps(message))
         while True:
@@ -46,6 +61,8 @@ def _execute(box: dict[str, Any], kernel: str, code: str) -> str:
                 continue
             if answer["msg_type"] == "stream":
                 printed += answer["content"]["text"]
+            if answer["msg_type"] == "error":
+                printed += "\n".join(answer["content"]["traceback"])
             if answer["msg_type"] == "status" and answer["content"]["execution_state"] == "idle":
                 return printed
     finally:

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import time
-from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jupyter_awsgpu.demo import client
-from tests.behaviour.road import terminal
 from tests.system import rootfs
+from tests.system.serving import serving
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
+    from pathlib import Path
 
-REPOSITORY = Path(__file__).parents[3]
-BEGUN_WITHIN_S = 60.0
+    from tests.system.serving import Awsgpu
 
 
 @pytest.fixture(scope="module")
@@ -33,34 +27,14 @@ def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def awsgpu(data_folder: Path) -> Iterator[Callable[..., terminal.Answer]]:
-    """Give the command on a simulated AWS whose instances are real hosts; all of it ends with the module."""
-    state = data_folder / "demo" / "aws"
-    state.mkdir(parents=True)
-    with (state / client.LOG).open("wb") as log:
-        command = [sys.executable, "-m", "tests.system.road.real_aws", "--state", str(state)]
-        server = subprocess.Popen(command, cwd=REPOSITORY, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-    run = partial(terminal.run, AWSGPU_DATA_DIR=str(data_folder))
-    try:
-        _wait_for(server, state)
+def awsgpu(data_folder: Path) -> Iterator[Awsgpu]:
+    """Give the command on a simulated AWS whose instances are real hosts."""
+    with serving(data_folder) as run:
         yield run
-        for one in run("status").document:
-            run("terminate", one["instance_id"], "--yes")
-    finally:
-        run("demo", "down")
-        server.wait(30)
-
-
-def _wait_for(server: subprocess.Popen[bytes], state: Path) -> None:
-    deadline = time.monotonic() + BEGUN_WITHIN_S
-    while not client.status(state).running:
-        assert server.poll() is None, (state / client.LOG).read_text()
-        assert time.monotonic() < deadline, "the simulated AWS does not begin"
-        time.sleep(0.05)
 
 
 @pytest.fixture(scope="module")
-def box(awsgpu: Callable[..., terminal.Answer]) -> dict[str, Any]:
+def box(awsgpu: Awsgpu) -> dict[str, Any]:
     """One instance, launched by the real verb; what `launch --json` said of it."""
     answer = awsgpu("launch", "p2.xlarge", "--yes", "--no-open")
     assert answer.status == 0, answer.err
