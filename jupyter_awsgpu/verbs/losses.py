@@ -36,7 +36,7 @@ def what_is_lost(bench: Workbench, nodes: Sequence[Instance]) -> str:
     instance = nodes[0]
     disk = f"its disk of {instance.root_gb} GB" if instance.root_gb else "its disk"
     lost = f"Terminating {instance.title} ({instance.instance_type}, {instance.instance_id}) deletes {disk} for good."
-    workers = f"With it go its {len(nodes) - 1} workers and their disks." if len(nodes) > 1 else ""
+    workers = f"With it go its workers ({len(nodes) - 1}) and their disks." if len(nodes) > 1 else ""
     return " ".join(filter(None, [lost, workers, _files(bench, instance), _stays(bench, instance)]))
 
 

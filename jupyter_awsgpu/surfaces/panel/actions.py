@@ -83,5 +83,5 @@ def _terminate(instance: Instance, tr: Callable[[str], str], workers: int) -> Ac
     else:
         question = tr("Terminating {name} ({type}, {id}) deletes its disk for good.")
     named = {"name": instance.name, "type": instance.instance_type, "id": instance.instance_id, "gb": instance.root_gb}
-    more = tr("With it go its {count} workers and their disks.").format(count=workers) if workers else ""
+    more = tr("With it go its workers ({count}) and their disks.").format(count=workers) if workers else ""
     return Action("terminate", "Terminate", (instance.name,), f"{question.format(**named)} {more}".rstrip())

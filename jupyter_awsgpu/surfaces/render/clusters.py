@@ -32,11 +32,11 @@ def notes(whole: Sequence[Instance]) -> tuple[str, ...]:
     first = alive[0]
     gone = [f"{first.name}/{number}" if number else first.name for number in _missing(alive)]
     if gone:
-        text = tr("{machines} of {name} are gone; {command} launches others in their place.")
+        text = tr("{machines} of {name}: gone; {command} launches what is missing.")
         said.append(text.format(machines=", ".join(gone), name=first.name, command=launch_line(first)))
     at_rest = [one.title for one in alive if one.state in (InstanceState.STOPPED, InstanceState.STOPPING)]
     if at_rest and len(at_rest) < len(alive):
-        text = tr("{machines} of {name} do not run; {command} brings the cluster together again.")
+        text = tr("{machines} of {name}: not running; {command} brings the cluster together again.")
         said.append(text.format(machines=", ".join(at_rest), name=first.name, command=f"awsgpu start {first.name}"))
     return tuple(said)
 

@@ -238,7 +238,7 @@ def test_stop_start_and_terminate_take_the_whole(desk: Desk) -> None:
 def test_what_terminate_would_delete_is_said_of_all(desk: Desk) -> None:
     """The question names the workers, too."""
     made(desk)
-    with pytest.raises(NeedsYes, match="its 3 workers and their disks"):
+    with pytest.raises(NeedsYes, match=r"its workers \(3\) and their disks"):
         terminate(desk.bench, "many")
 
 
@@ -249,7 +249,7 @@ def test_one_machine_can_be_meant(desk: Desk) -> None:
     found = status(desk.bench)
     assert [one.title for one in found] == ["many", "many/1", "many/3"]
     said = " ".join(clusters.notes(found))
-    assert "many/2 of many are gone" in said
+    assert "many/2 of many: gone" in said
     assert "awsgpu launch g4dn.xlarge --name many --nodes 4 --engine dask" in said
 
 

@@ -41,7 +41,7 @@ def test_ending_it_says_that_all_machines_go(tr):
     """The question counts the workers; a machine by itself has none."""
     whole, alone = cards(node(0), node(1), GPU, node(2), tr=tr)
     (question,) = [one.confirm for one in whole.actions if one.verb == "terminate"]
-    assert "With it go its 2 workers and their disks." in question
+    assert "With it go its workers (2) and their disks." in question
     (question,) = [one.confirm for one in alone.actions if one.verb == "terminate"]
     assert "workers" not in question
 
@@ -50,8 +50,8 @@ def test_a_machine_that_is_gone_is_named_with_what_brings_it_back(tr):
     """Also where it was the first: the next one's card is the whole's."""
     (card,) = cards(node(1), node(2, state=InstanceState.STOPPED), tr=tr)
     text = card.children[0].value
-    assert "many of many are gone; awsgpu launch p2.xlarge --name many --nodes 3 --engine dask" in text
-    assert "many/2 of many do not run" in text
+    assert "many of many: gone; awsgpu launch p2.xlarge --name many --nodes 3 --engine dask" in text
+    assert "many/2 of many: not running" in text
 
 
 def test_a_row_shows_its_gpu_and_cannot_be_markup(tr):

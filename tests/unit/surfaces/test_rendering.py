@@ -185,8 +185,8 @@ def test_a_cluster_is_a_row_a_machine_and_its_sum(
     drawn = " ".join(lines(table))
     assert "2 instances cost $1.80 an hour" in drawn
     assert "2 workers of 4 machines at work in Dask, 7 tasks" in drawn
-    assert "gpu/2 of gpu are gone; awsgpu launch p2.xlarge --nodes 4 --engine dask" in drawn
-    assert "gpu/3 of gpu do not run; awsgpu start gpu" in drawn
+    assert "gpu/2 of gpu: gone; awsgpu launch p2.xlarge --nodes 4 --engine dask" in drawn
+    assert "gpu/3 of gpu: not running; awsgpu start gpu" in drawn
 
 
 def test_regions_carry_ratio_and_bar() -> None:
