@@ -12,14 +12,17 @@ import pytest
 
 from jupyter_awsgpu.errors import BadValue, Interrupted, NeedsYes, NotAllLaunched, QuotaTooLow
 from jupyter_awsgpu.model import InstanceState
+from jupyter_awsgpu.verbs.data import data_volumes
 from jupyter_awsgpu.verbs.launch_many import launch_many
+from jupyter_awsgpu.verbs.status import status_with_data
 from jupyter_awsgpu.verbs.stop import stop
+from jupyter_awsgpu.verbs.terminate import terminate
 from tests.behaviour.verbs.hosts_that_answer import answering
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from jupyter_awsgpu.model import Event, Instance
+    from jupyter_awsgpu.model import Event, Instance, Volume
     from tests.behaviour.verbs.conftest import Desk
 
 LIMIT = "L-DB2E81BA"
@@ -43,6 +46,12 @@ def made(desk: Desk, count: int, *, yes: bool = True, **options: Any) -> tuple[I
 def alive(desk: Desk) -> list[Instance]:
     """Return the machines that exist."""
     return [one for one in desk.bench.cloud().instances() if one.state.alive]
+
+
+def volumes(desk: Desk) -> dict[str, Volume]:
+    """Return the data volumes by the name of their machine."""
+    owner = desk.bench.clouds.identity().owner
+    return {one.name: one for one in data_volumes(desk.bench.cloud(), owner)}
 
 
 def asked(desk: Desk, since: int = 0) -> Counter[str]:
@@ -132,6 +141,49 @@ def test_those_that_are_stopped_are_started_by_one_call(desk: Desk) -> None:
     calls = asked(desk, before)
     assert (calls["StartInstances"], calls["RunInstances"]) == (1, 1)
     assert {one.state for one in machines} == {InstanceState.RUNNING}
+
+
+def test_each_has_a_data_volume_of_its_own_that_comes_back_to_its_name(desk: Desk) -> None:
+    """`--data` makes one for each; after terminate the same line attaches each to the machine of its name."""
+    made(desk, 2, data_gb=10)
+    first = volumes(desk)
+    assert sorted(first) == ["gpu-1", "gpu-2"]
+    for one in alive(desk):
+        terminate(desk.bench, one.name, yes=True)
+        assert desk.bench.cloud().wait_for(one.instance_id, {InstanceState.TERMINATED}, timeout_s=20)
+    again = {one.name: one.instance_id for one in made(desk, 2)}
+    assert {name: one.volume_id for name, one in volumes(desk).items()} == {
+        name: one.volume_id for name, one in first.items()
+    }
+    assert {name: one.instance_id for name, one in volumes(desk).items()} == again
+
+
+def test_all_are_of_one_market(desk: Desk) -> None:
+    """`--spot` is of every one; where the market is dear, `prefer` buys each of them on demand."""
+    desk.aws.quota("L-3819A6DF", 100)
+    assert [one.spot for one in made(desk, 3, spot="yes")] == [True] * 3
+    assert [one.spot for one in made(desk, 2, name="dear", spot="prefer", max_price=0.01)] == [False] * 2
+
+
+def test_each_goes_where_there_is_room_for_it(desk: Desk) -> None:
+    """With `--any-region` and Oregon empty, all of them are made in the next cheapest, with one group there."""
+    desk.aws.fail("RunInstances", "InsufficientInstanceCapacity", region="us-west-2", times=None)
+    machines = made(desk, 2, instance_type="p2.xlarge", any_region=True)
+    assert {one.region for one in machines} == {"ap-northeast-1"}
+    assert len({one.security_groups for one in machines}) == 1
+    assert alive(desk) == []
+
+
+def test_status_asks_no_more_for_many_than_for_one(desk: Desk) -> None:
+    """Whoever has eight machines waits for the calls of one."""
+    counts = []
+    for count in (1, 8):
+        made(desk, count)
+        assert len(status_with_data(desk.bench)[0]) == count  # who we are is known from here on
+        before = so_far(desk)
+        status_with_data(desk.bench)
+        counts.append(asked(desk, before))
+    assert counts[0] == counts[1]
 
 
 def test_a_quota_for_the_missing_one_is_enough(desk: Desk) -> None:
