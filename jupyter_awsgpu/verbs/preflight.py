@@ -107,10 +107,13 @@ def _paid_plan(bench: Workbench, wishes: Wishes) -> None:
 
 
 def _room(bench: Workbench, wishes: Wishes) -> None:
-    cloud = bench.cloud(wishes.region)
-    itype = cloud.instance_type(wishes.instance_type)
-    spot = wishes.spot == "yes"
-    require_room(cloud, itype, cloud.room(itype, spot=spot, count=wishes.nodes), spot=spot, count=wishes.nodes)
+    """Ask for limit and use by what the catalogue says of the type, while AWS is asked for the type itself."""
+    cloud, spot = bench.cloud(wishes.region), wishes.spot == "yes"
+    with parallel(1) as pool:
+        asked = pool.submit(cloud.instance_type, wishes.instance_type)
+        itype = catalogue.instance_type(wishes.instance_type) or asked.result()
+        quota = cloud.room(itype, spot=spot, count=wishes.nodes)
+        require_room(cloud, asked.result(), quota, spot=spot, count=wishes.nodes)
 
 
 def require_room(
