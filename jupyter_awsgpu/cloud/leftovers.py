@@ -168,7 +168,7 @@ def _placement_groups(place: Place, owner: str, living: Iterable[Instance]) -> l
 def _schedules(place: Place, owner: str, living: Iterable[Instance]) -> list[Leftover]:
     """Return schedules whose instance is gone or stopped; who may not look at schedules has made none."""
     group = schedules.group_of(owner)
-    armed = {one.cluster_id for one in living if one.state.bills}
+    armed = {one.pin_id for one in living if one.state.bills}
     with suppress(PermissionDenied, AwsError):
         return [
             Leftover("schedule", f"{group}/{name}", name, place.region, 0.0, "ends nothing any more", f"group={group}")

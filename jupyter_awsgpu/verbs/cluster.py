@@ -125,7 +125,7 @@ def roll_back(bench: Workbench, made: Sequence[Instance], exc: InstanceGone) -> 
     cloud.terminate(*ids)
     with suppress(AwsGpuError):  # its placement group is in use until they are gone; where it stays, `cleanup` shows it
         cloud.wait_for_all(ids, {InstanceState.TERMINATED}, timeout_s=ENDED_WITHIN_S)
-    drop_guard(bench, head)
+    drop_guard(bench, made)
     dissolve(bench, head)
     bench.records.journal.end(head.launch_id, bench.now())
     bench.records.pins.forget_launch(head.launch_id)

@@ -1,7 +1,8 @@
 """`--guard scheduler`: a schedule at AWS that ends the instance at its cap, whatever has become of the machine.
 
 Made switched off before the launch, so that a role that does not fit is refused while nothing exists; armed
-once the instance has its id, again at each start, and removed with stop and terminate. A schedule that
+once the instance has its id, again at each start, and removed with stop and terminate. Each machine of a cluster
+has one of its own: EC2 refuses a whole call for one instance that is gone. A schedule that
 nobody removed finds an instance that is stopped or gone, and AWS deletes it then.
 """
 
@@ -11,6 +12,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from jupyter_awsgpu.cloud.parallel import parallel
 from jupyter_awsgpu.cloud.schedules import group_of
 from jupyter_awsgpu.errors import AwsGpuError, AwsRefused, GuardUnfit
 from jupyter_awsgpu.verbs.access import resource_tags
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jupyter_awsgpu.cloud import Cloud
+    from jupyter_awsgpu.cloud.schedules import Act
     from jupyter_awsgpu.model import Instance, Wishes
     from jupyter_awsgpu.records import Operation
     from jupyter_awsgpu.verbs.workbench import Workbench
@@ -26,6 +29,9 @@ if TYPE_CHECKING:
 ROLE_TAG = "jupyter-awsgpu:guard-role"
 HOURS_TAG = "jupyter-awsgpu:guard-hours"
 """On an instance with such a guard: what `start` needs to arm it again, from any machine."""
+
+AT_ONCE = 16
+"""Schedules that are made or removed at the same time."""
 
 MARGIN = timedelta(minutes=3)
 """The instance's own watchdog acts first; the schedule is for the case that it does not."""
@@ -67,38 +73,50 @@ def prepare_guard(bench: Workbench, cloud: Cloud, launch_id: str, has: dict[str,
 
 
 def arm_guard(bench: Workbench, nodes: Sequence[Instance], operation: Operation) -> None:
-    """Let the schedule end this run, of all machines of the name, at its cap, counted from the first one's start."""
-    instance = nodes[0]
-    has = dict(instance.tags)
-    if ROLE_TAG not in has:
+    """Let a schedule end this run of each machine at its cap, counted from its own start."""
+    guarded = [one for one in nodes if ROLE_TAG in dict(one.tags)]
+    if not guarded:
         return
-    act = "terminate" if instance.spot or has.get("jupyter-awsgpu:on-idle") == "terminate" else "stop"
+    with operation.step("guard", "Arming the schedule that ends it from outside") as step, parallel(AT_ONCE) as pool:
+        said = [pool.submit(_arm, bench, one) for one in guarded]
+        step.say(said[0].result())
+        for each in said:
+            each.result()
+
+
+def _arm(bench: Workbench, instance: Instance) -> str:
+    has = dict(instance.tags)
+    act: Act = "terminate" if instance.spot or has.get("jupyter-awsgpu:on-idle") == "terminate" else "stop"
     at = _ends(has, instance.launched_at)
-    with operation.step("guard", "Arming the schedule that ends it from outside") as step:
-        bench.cloud(instance.region).schedule(
-            group=group_of(instance.owner),
-            name=instance.cluster_id,
-            role=has[ROLE_TAG],
-            at=at,
-            act="terminate" if act == "terminate" else "stop",
-            instance_ids=[one.instance_id for one in nodes],
-            about=f"jupyter-awsgpu: {instance.name} ends",
-        )
-        step.say(f"AWS itself will {act} it at {at:%Y-%m-%d %H:%M} UTC")
+    bench.cloud(instance.region).schedule(
+        group=group_of(instance.owner),
+        name=instance.pin_id,
+        role=has[ROLE_TAG],
+        at=at,
+        act=act,
+        instance_ids=[instance.instance_id],
+        about=f"jupyter-awsgpu: {instance.title} ends",
+    )
+    return f"AWS itself will {act} it at {at:%Y-%m-%d %H:%M} UTC"
 
 
-def drop_guard(bench: Workbench, instance: Instance) -> None:
-    """Remove the schedule of an instance that stops or ends; where that cannot be, it does no harm."""
-    if ROLE_TAG in dict(instance.tags):
-        with suppress(AwsGpuError):
-            bench.cloud(instance.region).unschedule(group_of(instance.owner), instance.cluster_id)
+def drop_guard(bench: Workbench, nodes: Sequence[Instance]) -> None:
+    """Remove the schedules of machines that stop or end; where that cannot be, they do no harm."""
+    with parallel(AT_ONCE) as pool:
+        for one in nodes:
+            if ROLE_TAG in dict(one.tags):
+                pool.submit(_drop, bench.cloud(one.region), group_of(one.owner), one.pin_id)
+
+
+def _drop(cloud: Cloud, group: str, name: str) -> None:
+    with suppress(AwsGpuError):
+        cloud.unschedule(group, name)
 
 
 def drop_prepared(bench: Workbench, cloud: Cloud, launch_id: str, has: dict[str, str]) -> None:
     """Remove the schedule of a launch that came to nothing."""
     if ROLE_TAG in has:
-        with suppress(AwsGpuError):
-            cloud.unschedule(group_of(bench.clouds.identity().owner), launch_id)
+        _drop(cloud, group_of(bench.clouds.identity().owner), launch_id)
 
 
 def _ends(has: dict[str, str], started: datetime | None = None) -> datetime:

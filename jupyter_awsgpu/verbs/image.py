@@ -17,14 +17,15 @@ from jupyter_awsgpu.errors import (
 )
 from jupyter_awsgpu.model import DATA_DEVICE, Image, InstanceState
 from jupyter_awsgpu.verbs.access import resource_tags
+from jupyter_awsgpu.verbs.losses import workers_lost
 from jupyter_awsgpu.verbs.proof import prove
-from jupyter_awsgpu.verbs.selection import choose, choose_all, reach
+from jupyter_awsgpu.verbs.selection import choose_all, reach
 from jupyter_awsgpu.verbs.start import STOPPED_WITHIN_S
 from jupyter_awsgpu.verbs.terminate import terminate
 from jupyter_awsgpu.verbs.wishes import NAME
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from jupyter_awsgpu.cloud import Cloud
     from jupyter_awsgpu.model import Instance, Wishes
@@ -54,19 +55,20 @@ def image(
     must answer over SSH, GPU and Jupyter before the original goes; any failure leaves the original whole
     (`ImageUnproven`).
     """
-    instance = choose(bench, name, "image")
+    nodes = choose_all(bench, name, "image")
+    instance = nodes[0]
     wished = image_name or f"{instance.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     _require_name(wished)
     if then_terminate and not yes:
         raise NeedsYes(
-            what=_what_goes(instance, wished, freeze=freeze), command=_line(instance, freeze=freeze), verb="image"
+            what=_what_goes(nodes, wished, freeze=freeze), command=_line(instance, freeze=freeze), verb="image"
         )
     with (
         bench.records.lock(instance.name),
         bench.records.operations.begin("image", instance.name, bench.listener) as operation,
     ):
         try:
-            made = _make(bench, instance, wished, operation, freeze=freeze)
+            made = _make(bench, nodes, wished, operation, freeze=freeze)
             if then_terminate:
                 prove(bench, instance, made, operation, boot)
         except KeyboardInterrupt as exc:
@@ -74,22 +76,25 @@ def image(
             raise Interrupted(exists=exists, command="awsgpu images") from exc
     if then_terminate:
         _require_whole(bench.cloud(instance.region), made, instance)
-        terminate(bench, instance.name if instance.engine else instance.instance_id, yes=True)
+        whole = instance.engine and name in (None, instance.name)  # of a cluster one machine can be meant
+        terminate(bench, instance.name if whole else instance.instance_id, yes=True)
     return made
 
 
-def _what_goes(instance: Instance, wished: str, *, freeze: bool) -> str:
+def _what_goes(nodes: Sequence[Instance], wished: str, *, freeze: bool) -> str:
     """Return what a person reads before saying yes."""
+    instance = nodes[0]
     price = f", at ${instance.price_per_hour:g}/h for some minutes" if instance.price_per_hour else ""
     goes = (
-        f"{instance.name} will be terminated once a throwaway instance booted from the image {wished}{price} "
+        f"{instance.title} will be terminated once a throwaway instance booted from the image {wished}{price} "
         "has proved it."
     )
-    return f"{goes} What it writes after the image is made is not in it, and is lost." if freeze else goes
+    late = "What it writes after the image is made is not in it, and is lost." if freeze else ""
+    return " ".join(filter(None, [goes, workers_lost(nodes), late]))
 
 
 def _line(instance: Instance, *, freeze: bool) -> str:
-    return f"awsgpu image {instance.name} --then-terminate{' --freeze' if freeze else ''}"
+    return f"awsgpu image {instance.title} --then-terminate{' --freeze' if freeze else ''}"
 
 
 def _require_whole(cloud: Cloud, made: Image, original: Instance) -> None:
@@ -107,12 +112,13 @@ def _require_name(wished: str) -> None:
         raise BadName(value=repr(wished), verb="image")
 
 
-def _make(bench: Workbench, instance: Instance, wished: str, operation: Operation, *, freeze: bool) -> Image:
+def _make(bench: Workbench, nodes: Sequence[Instance], wished: str, operation: Operation, *, freeze: bool) -> Image:
+    instance = nodes[0]
     cloud = bench.cloud(instance.region)
     if freeze and instance.state is InstanceState.RUNNING:
         _flush(bench, instance, operation)
     else:
-        _stop_for_image(bench, instance, operation)
+        _stop_for_image(bench, nodes, operation)
     with operation.step("image", f"Asking EC2 for the image {wished}") as step:
         without = (DATA_DEVICE,) if instance.data_volume_id else ()
         image_id = cloud.create_image(
@@ -131,15 +137,15 @@ def _flush(bench: Workbench, instance: Instance, operation: Operation) -> None:
         step.say("Written out")
 
 
-def _stop_for_image(bench: Workbench, instance: Instance, operation: Operation) -> None:
+def _stop_for_image(bench: Workbench, nodes: Sequence[Instance], operation: Operation) -> None:
     """Stop first: a disk copied while it is written to may not boot."""
+    instance = nodes[0]
     cloud = bench.cloud(instance.region)
     if instance.state is InstanceState.STOPPED:
         return
     if not instance.state.alive:
         raise WrongState(name=instance.name, state=instance.state.value, verb="be made an image of")
     with operation.step("stop", "Stopping it, so that its disk is whole"):
-        nodes = choose_all(bench, instance.name, "image") if instance.engine else (instance,)
         running = [one.instance_id for one in nodes if one.state.bills]
         if running:  # of a cluster all: without its head it is of no use, and costs
             cloud.stop(*running)

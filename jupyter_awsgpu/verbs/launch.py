@@ -217,9 +217,7 @@ class Launch:
         choice = cleared(self.bench, wishes)
         require_consent(self.bench, choice, yes=yes)
         made = [self._attempt(identity, choice, Place(number, one.cluster_id))[0] for number in numbers]
-        whole = tuple(sorted((*nodes, *made), key=lambda each: each.node))
-        arm_guard(self.bench, whole, self.operation)
-        return whole
+        return tuple(sorted((*nodes, *made), key=lambda each: each.node))
 
     def _create_somewhere(
         self, identity: Identity, choice: Choice | AwsGpuError, data: Volume | None, *, yes: bool
@@ -289,8 +287,7 @@ class Launch:
                 drop_prepared(self.bench, choice.cloud, launch_id, has)
                 drop_placement(choice, launch_id)
             raise
-        if place is None:
-            arm_guard(self.bench, made, self.operation)
+        arm_guard(self.bench, made, self.operation)
         try:
             return self._running(made)
         except InstanceGone as exc:

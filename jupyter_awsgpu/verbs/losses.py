@@ -36,8 +36,12 @@ def what_is_lost(bench: Workbench, nodes: Sequence[Instance]) -> str:
     instance = nodes[0]
     disk = f"its disk of {instance.root_gb} GB" if instance.root_gb else "its disk"
     lost = f"Terminating {instance.title} ({instance.instance_type}, {instance.instance_id}) deletes {disk} for good."
-    workers = f"With it go its workers ({len(nodes) - 1}) and their disks." if len(nodes) > 1 else ""
-    return " ".join(filter(None, [lost, workers, _files(bench, instance), _stays(bench, instance)]))
+    return " ".join(filter(None, [lost, workers_lost(nodes), _files(bench, instance), _stays(bench, instance)]))
+
+
+def workers_lost(nodes: Sequence[Instance]) -> str:
+    """Say that a cluster's workers go with its head; nothing of a machine by itself."""
+    return f"With it go its workers ({len(nodes) - 1}) and their disks." if len(nodes) > 1 else ""
 
 
 def _stays(bench: Workbench, instance: Instance) -> str:

@@ -35,7 +35,7 @@ def stop(bench: Workbench, name: str | None = None) -> Instance:
                 ids = [one.instance_id for one in nodes]
                 stopped = cloud.wait_for_all(ids, {InstanceState.STOPPED}, timeout_s=STOPPED_WITHIN_S)
                 step.say("Stopped; only its disk is billed now")
-            drop_guard(bench, instance)
+            drop_guard(bench, nodes)
             return with_tunnel(bench, stopped[0])
         except KeyboardInterrupt as exc:
             exists = f"{instance.name} is stopping, or still running."

@@ -46,11 +46,13 @@ def terminate(bench: Workbench, name: str | None = None, *, yes: bool = False) -
                 gone = cloud.wait_for_all(ids, {InstanceState.TERMINATED}, timeout_s=TERMINATED_WITHIN_S)
                 kept = f"; its data volume {instance.data_volume_id} stays" if instance.data_volume_id else ""
                 step.say(f"Gone; nothing of it is billed any more{kept}")
+            drop_guard(bench, nodes)
             if instance.engine is None or name in (None, instance.name):  # the whole, not one of its nodes
-                drop_guard(bench, instance)
                 dissolve(bench, instance)
             for one in nodes:
                 forget(bench, one)
+            for launch_id in {one.launch_id for one in nodes}:
+                close_entry(bench, instance, launch_id)
             return with_tunnel(bench, gone[0])
         except KeyboardInterrupt as exc:
             exists = f"{instance.name} is being terminated, or still there."
@@ -58,10 +60,16 @@ def terminate(bench: Workbench, name: str | None = None, *, yes: bool = False) -
 
 
 def forget(bench: Workbench, instance: Instance) -> None:
-    """Drop the pins, report, kernel and journal entry of an instance that is gone."""
+    """Drop the pins, report, kernel and pulls of an instance that is gone."""
     picker.withdraw(bench, instance.instance_id)
     bench.records.pins.forget(instance.pin_id)
     note_own_log(bench, instance.instance_id)
     bench.records.reports.forget(instance.instance_id)
     bench.records.pulls.forget(instance.instance_id)
-    bench.records.journal.end(instance.launch_id, bench.now())
+
+
+def close_entry(bench: Workbench, instance: Instance, launch_id: str) -> None:
+    """End a launch's journal entry, unless a machine of that launch is still there: the entry leads to its region."""
+    others = bench.cloud(instance.region).instances(launch_id=launch_id) if instance.engine else ()
+    if not any(one.state.alive for one in others):
+        bench.records.journal.end(launch_id, bench.now())

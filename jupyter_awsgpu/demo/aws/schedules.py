@@ -20,16 +20,21 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+ENDED = ("shutting-down", "terminated")
 TAKER = "scheduler.amazonaws.com"
 UNTAKEN = "The execution role you provide must allow AWS EventBridge Scheduler to assume the role."
 """Scheduler's own words (its user guide, «Troubleshooting»)."""
 
 
 def install(world: World) -> None:
-    """Let schedules be checked when they are made, and act when it is time."""
+    """Let schedules be checked when they are made, and act when it is time; a group is made once (moto: emptied)."""
     from moto.scheduler.models import EventBridgeSchedulerBackend as Backend
 
-    create, update = Backend.create_schedule, Backend.update_schedule
+    create, update, group = Backend.create_schedule, Backend.update_schedule, Backend.create_schedule_group
+
+    def grouped(backend: Any, name: str, *args: Any, **wish: Any) -> Any:
+        _require_new_group(backend, name)
+        return group(backend, name, *args, **wish)
 
     def made(backend: Any, *args: Any, **wish: Any) -> Any:
         _check(wish)
@@ -39,8 +44,16 @@ def install(world: World) -> None:
         _check(wish)
         return _planned(world, backend, update(backend, *args, **wish))
 
+    replace(Backend, "create_schedule_group", grouped)
     replace(Backend, "create_schedule", made)
     replace(Backend, "update_schedule", changed)
+
+
+def _require_new_group(backend: Any, name: str) -> None:
+    from moto.core.exceptions import JsonRESTError
+
+    if name in backend.schedule_groups:
+        raise JsonRESTError("ConflictException", f"Schedule group {name} already exists.")
 
 
 def _check(wish: dict[str, Any]) -> None:
@@ -83,12 +96,17 @@ def _planned(world: World, backend: Any, schedule: Any) -> Any:
 
 
 def _act(world: World, target: dict[str, Any]) -> None:
+    """Make the target's one call: EC2 refuses all of it for one instance that is gone or cannot be stopped."""
     act = target["Arn"].rpartition(":")[2]
-    for instance_id in json.loads(target.get("Input") or "{}").get("InstanceIds", ()):
-        machine = machines(world).get(instance_id)
-        if machine is None:
-            log.warning("a schedule found no instance %s", instance_id)
-        elif act == "terminateInstances" and machine.state not in ("shutting-down", "terminated"):
+    ids = json.loads(target.get("Input") or "{}").get("InstanceIds", ())
+    found = [machines(world).get(one) for one in ids]
+    met = [one for one in found if one is not None]
+    unfit = [one for one in met if act == "stopInstances" and one.state not in ("running", "stopping", "stopped")]
+    if unfit or len(met) < len(ids):
+        log.warning("a schedule's call was refused: of %s not all can be told to %s", ids, act)
+        return
+    for machine in met:
+        if act == "terminateInstances" and machine.state not in ENDED:
             machines(world).terminate(machine)
         elif act == "stopInstances" and machine.state == "running":
             machines(world).stop(machine)

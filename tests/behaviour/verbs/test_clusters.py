@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from jupyter_awsgpu import settings as configuration
 from jupyter_awsgpu.errors import (
     BadValue,
     DaskDiffers,
@@ -26,6 +27,7 @@ from jupyter_awsgpu.model import InstanceState
 from jupyter_awsgpu.surfaces.render import clusters
 from jupyter_awsgpu.verbs.cleanup import cleanup, leftovers
 from jupyter_awsgpu.verbs.dask import dask, require_alike
+from jupyter_awsgpu.verbs.image import image
 from jupyter_awsgpu.verbs.launch import launch
 from jupyter_awsgpu.verbs.resize import resize
 from jupyter_awsgpu.verbs.start import start
@@ -33,7 +35,7 @@ from jupyter_awsgpu.verbs.status import status
 from jupyter_awsgpu.verbs.stop import stop
 from jupyter_awsgpu.verbs.terminate import terminate
 from tests.behaviour.verbs.hosts_that_answer import HostsThatAnswer, answering
-from tests.behaviour.verbs.test_guard import GROUP, role, schedule  # noqa: F401 - a fixture
+from tests.behaviour.verbs.test_guard import GROUP, role  # noqa: F401 - a fixture
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,6 +68,16 @@ def made(desk: Desk, *, yes: bool = True, **options: Any) -> Instance:
 def alive(desk: Desk) -> list[Instance]:
     """Return the machines that exist."""
     return [one for one in desk.bench.cloud().instances() if one.state.alive]
+
+
+def guarded(desk: Desk) -> set[str]:
+    """Return the machines that a schedule of their own ends from outside."""
+    client, names = desk.bench.cloud().place.client("scheduler"), {one.instance_id: one.title for one in alive(desk)}
+    found = [client.get_schedule(GroupName=GROUP, Name=one) for one in desk.bench.cloud().schedule_names(GROUP)]
+    assert {one["State"] for one in found} == {"ENABLED"}
+    (ids,) = zip(*(json.loads(one["Target"]["Input"])["InstanceIds"] for one in found), strict=True)
+    assert len(set(ids)) == len(ids)
+    return {names[one] for one in ids}
 
 
 def launches(desk: Desk) -> list[dict[str, Any]]:
@@ -184,10 +196,17 @@ def test_a_cluster_of_spot_instances_is_one_call_too(desk: Desk) -> None:
 
 
 def test_the_guard_from_outside_ends_all_machines(desk: Desk, role: str) -> None:  # noqa: F811
-    """One schedule, at the cap, for every machine; gone with them."""
-    head = made(desk, guard="scheduler", guard_role=role, max_hours=6)
-    found = schedule(desk, head)
-    assert json.loads(found["Target"]["Input"]) == {"InstanceIds": [one.instance_id for one in alive(desk)]}
+    """A schedule for every machine, since EC2 refuses a call for one that is gone; each goes with its own."""
+    made(desk, guard="scheduler", guard_role=role, max_hours=6)
+    assert guarded(desk) == {one.title for one in alive(desk)}
+    terminate(desk.bench, "many/3", yes=True)
+    stop(desk.bench, "many/2")
+    assert guarded(desk) == {"many", "many/1"}
+    start(desk.bench, "many")
+    assert guarded(desk) == {"many", "many/1", "many/2"}
+    made(desk, guard="scheduler", guard_role=role, max_hours=6)
+    assert guarded(desk) == {one.title for one in alive(desk)} == {"many", "many/1", "many/2", "many/3"}
+    assert [one for one in leftovers(desk.bench) if one.kind == "schedule"] == []
     terminate(desk.bench, "many", yes=True)
     assert desk.bench.cloud().schedule_names(GROUP) == ()
 
@@ -251,6 +270,33 @@ def test_one_machine_can_be_meant(desk: Desk) -> None:
     said = " ".join(clusters.notes(found))
     assert "many/2 of many: gone" in said
     assert "awsgpu launch g4dn.xlarge --name many --nodes 4 --engine dask" in said
+
+
+def test_a_cluster_away_from_home_stays_known_when_one_machine_goes(desk: Desk) -> None:
+    """In a region that is not the default one, the three that still cost are shown, and end by their name."""
+    options = {"demo": True, "data_dir": str(desk.bench.records.root), "local_port": 8889}
+    desk.bench = replace(desk.bench, settings=configuration.load(options))  # no --region, which would be asked alone
+    made(desk, region="us-east-1")
+    terminate(desk.bench, "many/2", yes=True)
+    assert [one.title for one in status(desk.bench)] == ["many", "many/1", "many/3"]
+    terminate(desk.bench, "many", yes=True)
+    assert status(desk.bench) == ()
+    assert desk.bench.records.journal.regions() == ()
+
+
+def test_a_machine_kept_as_an_image_goes_alone(desk: Desk) -> None:
+    """`image many/2 --then-terminate` ends that worker, whose disk is in the image; `image many` says who goes too."""
+    head = made(desk)
+    with pytest.raises(NeedsYes, match=r"^many will be terminated.*With it go its workers \(3\) and their disks"):
+        image(desk.bench, "many", then_terminate=True)
+    with pytest.raises(NeedsYes, match=r"^many/2 will be terminated") as caught:
+        image(desk.bench, "many/2", then_terminate=True)
+    assert "workers" not in caught.value.message
+    assert caught.value.remedy == "awsgpu image many/2 --then-terminate --yes"
+    image(desk.bench, "many/2", image_name="kept", then_terminate=True, yes=True, boot=lambda *_: None)
+    assert [one.title for one in alive(desk)] == ["many", "many/1", "many/3"]
+    assert {one.state for one in alive(desk)} == {InstanceState.RUNNING}
+    assert alive(desk)[0].instance_id == head.instance_id
 
 
 def test_a_machine_that_is_gone_is_replaced_in_its_place(desk: Desk, members: HostsThatAnswer) -> None:
