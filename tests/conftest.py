@@ -28,6 +28,9 @@ MUST_RUN = os.environ.get("CI") == "true" or os.environ.get("AWSGPU_TESTS_MUST_R
 RUN_MARK = "AWSGPU_TESTS_RUN"
 """Environment variable every process of this run inherits, so that one left behind is recognised."""
 
+DEMO = pytest.StashKey[Any]()
+"""Under this key the run keeps its one simulated AWS, once it has one."""
+
 GRACE_S = float(os.environ.get("AWSGPU_TESTS_GRACE_S", "10"))
 """Seconds a process that was told to end may take."""
 
@@ -183,16 +186,29 @@ def _of_another_run(thing: str) -> bool:
 
 
 @pytest.fixture(scope="session")
-def demo(home: Path) -> Iterator[DemoStatus]:
+def demo(home: Path, pytestconfig: pytest.Config) -> Iterator[DemoStatus]:
     """Run the simulated AWS where `--demo` finds it; it ends with the run, its process gone."""
     from jupyter_awsgpu.demo import client
 
     folder = home / "data" / "demo" / "aws"
     status: Any = client.up(folder)
+    pytestconfig.stash[DEMO] = status
     yield status
+    del pytestconfig.stash[DEMO]
     client.down(folder)
     _gone, alive = psutil.wait_procs(_processes(status.pid), timeout=GRACE_S)
     assert not alive, "the simulated AWS is still running after `demo down`"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def as_usual(home: Path, pytestconfig: pytest.Config) -> Iterator[None]:
+    """Give the next file the simulated AWS with its usual settings."""
+    yield
+    status = pytestconfig.stash.get(DEMO, None)
+    if status is not None:
+        from tests import first_day
+
+        first_day.usual(status)
 
 
 def _processes(pid: int) -> list[psutil.Process]:

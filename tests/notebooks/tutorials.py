@@ -9,9 +9,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 import nbformat
 from nbclient import NotebookClient
+
+from tests.first_day import first_day
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 SECRETS = {
@@ -87,7 +88,7 @@ def leave_nothing(demo) -> None:
     """End what a failed notebook left, and give the next one an untouched account."""
     for instance in json.loads(awsgpu("--json", "status") or "[]"):
         awsgpu("terminate", instance["name"], "--yes")
-    httpx.post(f"{demo.endpoint}/_awsgpu/reset", trust_env=False).raise_for_status()
+    first_day(demo)
 
 
 def awsgpu(*arguments: str) -> str:
