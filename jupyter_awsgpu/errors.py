@@ -21,7 +21,7 @@ The tree:
     │       NoCapacityAnywhere · NoCapacityToStart · NoCapacityAtData · NotAllNodes
     ├── InstanceError         about an instance that is, was, or is another's
     │   └── NoSuchInstance · NameAmbiguous · OtherWishes · OtherOwner · WrongState · InstanceGone
-    │       ImageUnproven · DataInUse · ResizeHalfDone · NotACluster · NotAllLaunched
+    │       ImageUnproven · DataInUse · ResizeHalfDone · NotACluster · HeadGone · NotAllLaunched
     ├── HostError             the way to the instance
     │   └── SshUnreachable · SshRefused · HostKeyWrong · HostKeyUnknown · HostKeyNotShown
     │       KeyMissing · KeyTooOpen · RemoteCommandFailed · TransferFailed
@@ -995,6 +995,14 @@ class NotACluster(InstanceError):
     code = "not-a-cluster"
     cause = "{name} is a machine by itself, without Dask."
     remedy_template = "awsgpu launch {instance_type} --nodes 2 --engine dask --name cluster"
+
+
+class HeadGone(InstanceError):
+    """The machine with a cluster's Jupyter and scheduler no longer exists. Facts: name, command."""
+
+    code = "head-gone"
+    cause = "The head of {name} is gone, and with it the Jupyter and the scheduler of the cluster."
+    remedy_template = "{command}"
 
 
 class NotAllLaunched(InstanceError):

@@ -67,7 +67,7 @@ def arrive(bench: Workbench, instance: Instance, operation: Operation, way: Way,
     Safe to run again at any time: each step first looks whether it is already right. Raises the
     errors of `host`, `tunnel` and `remote`.
     """
-    host = _reach(bench, instance, operation, way, booting=booting)
+    host = contact(bench, instance, operation, way, booting=booting)
     try:
         with operation.step("identity", "Verifying who answers") as step:
             if instance.adopted:  # its host keys are its owner's to change
@@ -160,7 +160,8 @@ def follow_setup(  # noqa: PLR0917 - a step of `arrive`, with all it has
     raise ProvisioningFailed(name=instance.title, step="restart", log="it restarts again and again")
 
 
-def _reach(bench: Workbench, instance: Instance, operation: Operation, way: Way, *, booting: bool) -> Host:
+def contact(bench: Workbench, instance: Instance, operation: Operation, way: Way, *, booting: bool) -> Host:
+    """Return a connection to a running instance; where none answers, this machine's present address is let in."""
     target = _target(bench, instance, way)
     with operation.step("ssh", f"First contact with {target.address}" if booting else "Reaching the instance") as step:
         if not booting:

@@ -19,9 +19,10 @@ from jupyter_awsgpu.model import InstanceState, Membership
 from jupyter_awsgpu.remote import cluster, guest
 from jupyter_awsgpu.tunnel import ports
 from jupyter_awsgpu.verbs.access import group_name, resource_tags
-from jupyter_awsgpu.verbs.arrival import SSH_WITHIN_S, arrive, dial, follow_setup
+from jupyter_awsgpu.verbs.arrival import SSH_WITHIN_S, arrive, contact, dial, follow_setup
 from jupyter_awsgpu.verbs.guard import drop_guard
-from jupyter_awsgpu.verbs.selection import reach
+from jupyter_awsgpu.verbs.head import head_of
+from jupyter_awsgpu.verbs.selection import reach, with_tunnel
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -149,10 +150,12 @@ def missing(nodes: Sequence[Instance]) -> tuple[int, ...]:
 def assemble(bench: Workbench, nodes: Sequence[Instance], operation: Operation, way: Way, *, booting: bool) -> Instance:
     """Bring the head's Jupyter within reach, and make the machines one cluster; return the head.
 
-    For a machine by itself that is all of `arrive`. Safe to run again at any time. Raises the errors of
-    the way in, of each machine.
+    For a machine by itself that is all of `arrive`; a worker by itself is brought into its cluster, and returned.
+    Safe to run again at any time. Raises the errors of the way in, of each machine, and those of `head_of`.
     """
-    head = nodes[0]
+    head = head_of(bench, nodes)
+    if head.node != nodes[0].node:
+        return _bring_back(bench, head, nodes, operation, way)
     if head.engine is None:
         return arrive(bench, head, operation, way, booting=booting)
     way = with_engine(bench, head, way)
@@ -161,8 +164,21 @@ def assemble(bench: Workbench, nodes: Sequence[Instance], operation: Operation, 
         arrived = arrive(bench, head, operation, way, booting=booting)
         for one in ready:
             one.result()
-    _join_all(bench, nodes, operation)
+    with operation.step("cluster", f"Making {head.nodes} machines one {head.engine} cluster") as step:
+        step.say(_joined(bench, head, nodes))
     return arrived
+
+
+def _bring_back(
+    bench: Workbench, head: Instance, workers: Sequence[Instance], operation: Operation, way: Way
+) -> Instance:
+    """Have workers take part again in a cluster whose head runs; its Jupyter and tunnel stay as they are."""
+    contact(bench, head, operation, way, booting=False).close()  # lets this machine in, where its address has changed
+    for one in workers:
+        _make_ready(bench, one, operation, way)
+    with operation.step("cluster", f"Bringing {workers[0].title} back into its cluster") as step:
+        step.say(_joined(bench, head, workers))
+    return with_tunnel(bench, workers[0])
 
 
 def with_engine(bench: Workbench, head: Instance, way: Way) -> Way:
@@ -196,22 +212,20 @@ def _make_ready(bench: Workbench, worker: Instance, operation: Operation, way: W
         step.say(f"{worker.title} is set up")
 
 
-def _join_all(bench: Workbench, nodes: Sequence[Instance], operation: Operation) -> None:
-    """Hand every machine its part, the head first: what it has installed the others install, too."""
-    head, workers = nodes[0], nodes[1:]
-    with operation.step("cluster", f"Making {head.nodes} machines one {head.engine} cluster") as step:
-        with reach(bench, head) as host:
-            secrets = _secrets_on(host) or cluster.make_secrets(head.cluster_id)
-            versions = _join(host, head, head, secrets, None).versions
-        with parallel(AT_ONCE) as pool:
-            joining = [pool.submit(_join_from_here, bench, one, head, secrets, versions) for one in workers]
-            for one in joining:
-                one.result()
-        with reach(bench, head) as host:
-            state = _until_present(host, {one.node for one in nodes})
-        absent = {one.node for one in nodes} - set(state.present)
-        late = f"; {len(absent)} machines have not joined yet" if absent else ""
-        step.say(f"{state.joined or 0} workers are at work in it{late}")
+def _joined(bench: Workbench, head: Instance, nodes: Sequence[Instance]) -> str:
+    """Hand the head and these their parts, and say who works; what the head has installed the others install, too."""
+    with reach(bench, head) as host:
+        secrets = _secrets_on(host) or cluster.make_secrets(head.cluster_id)
+        versions = _join(host, head, head, secrets, None).versions
+    with parallel(AT_ONCE) as pool:
+        joining = [pool.submit(_join_from_here, bench, one, head, secrets, versions) for one in nodes if one.node]
+        for one in joining:
+            one.result()
+    with reach(bench, head) as host:
+        state = _until_present(host, {one.node for one in nodes})
+    absent = {one.node for one in nodes} - set(state.present)
+    late = f"; {len(absent)} machines have not joined yet" if absent else ""
+    return f"{state.joined or 0} workers are at work in it{late}"
 
 
 def _secrets_on(host: Host) -> ClusterSecrets | None:

@@ -9,6 +9,7 @@ from jupyter_awsgpu.verbs.arrival import Way
 from jupyter_awsgpu.verbs.cluster import assemble
 from jupyter_awsgpu.verbs.connect import require_running
 from jupyter_awsgpu.verbs.environment import read_environment
+from jupyter_awsgpu.verbs.head import head_of
 from jupyter_awsgpu.verbs.mirrors import guest_settings
 from jupyter_awsgpu.verbs.selection import choose_all, reach
 
@@ -22,10 +23,11 @@ def provision(bench: Workbench, name: str | None = None, *, environment: str | N
     """Run the provisioning again: what is right stays, what failed is tried again, the guest is this version's.
 
     `environment` is as for `launch`: a file to reproduce in a kernel of its own, or "local". Raises
-    `ProvisioningFailed` with the step that failed, and the errors of the way in.
+    `ProvisioningFailed` with the step that failed, and the errors of the way in and of `head_of`.
     """
     brought = read_environment(environment, "provision")
     nodes = choose_all(bench, name, "provision")
+    head_of(bench, nodes)
     instance = nodes[0]
     for one in nodes:
         require_running(one, "be provisioned")

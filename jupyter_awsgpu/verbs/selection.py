@@ -18,6 +18,7 @@ from jupyter_awsgpu.errors import (
 )
 from jupyter_awsgpu.model import Endpoint
 from jupyter_awsgpu.verbs import picker
+from jupyter_awsgpu.verbs.head import head_gone
 from jupyter_awsgpu.verbs.mention import mention_long_runs
 
 if TYPE_CHECKING:
@@ -112,13 +113,16 @@ def choose(bench: Workbench, name: str | None, verb: str) -> Instance:
     """Return the one machine of ours that `name` (or an instance id) means: of a cluster its head.
 
     With one, no name is needed; `gpu/2` names a cluster's node. Raises `NothingSelected`,
-    `NoSuchInstance`, `NameAmbiguous` or `OtherOwner`.
+    `NoSuchInstance`, `NameAmbiguous` or `OtherOwner`; `HeadGone` rather than take a worker for the head.
     """
-    return choose_all(bench, name, verb)[0]
+    first = choose_all(bench, name, verb)[0]
+    if first.node and name not in (first.instance_id, first.title):
+        raise head_gone(first)
+    return first
 
 
 def choose_all(bench: Workbench, name: str | None, verb: str) -> tuple[Instance, ...]:
-    """Return the machines that `name` means, the head first: all of a cluster, or the very one that is named.
+    """Return the machines that `name` means, the head first if it is there: all of a cluster, or the one named.
 
     Raises what `choose` raises.
     """

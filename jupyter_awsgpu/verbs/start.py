@@ -9,6 +9,7 @@ from jupyter_awsgpu.model import InstanceState
 from jupyter_awsgpu.verbs.arrival import Way
 from jupyter_awsgpu.verbs.cluster import assemble
 from jupyter_awsgpu.verbs.guard import arm_guard
+from jupyter_awsgpu.verbs.head import head_of
 from jupyter_awsgpu.verbs.selection import choose_all
 
 if TYPE_CHECKING:
@@ -28,9 +29,11 @@ def start(
 ) -> Instance:
     """Start the instance and open its tunnel again; an instance that runs is only connected.
 
-    Raises `NoCapacityToStart` where its zone has none, and the errors of the way in.
+    Raises `NoCapacityToStart` where its zone has none, the errors of the way in and, before a worker costs
+    anything, those of `head_of`.
     """
     nodes = choose_all(bench, name, "start")
+    head_of(bench, nodes)
     instance = nodes[0]
     way = Way(local_port=port or bench.settings.local_port, open_browser=open_browser)
     with (

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from jupyter_awsgpu.language import tr
 from jupyter_awsgpu.model import InstanceState
 from jupyter_awsgpu.surfaces.render.sheet import money
+from jupyter_awsgpu.verbs.head import launch_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,12 +44,6 @@ def notes(whole: Sequence[Instance]) -> tuple[str, ...]:
 
 def _missing(alive: Sequence[Instance]) -> list[int]:
     return sorted(set(range(alive[0].nodes)) - {one.node for one in alive})
-
-
-def launch_line(one: Instance) -> str:
-    """Return the launch that continues the cluster: what is there stays, what is gone is launched again."""
-    name = "" if one.name == "gpu" else f" --name {one.name}"
-    return f"awsgpu launch {one.instance_type}{name} --nodes {one.nodes} --engine {one.engine}"
 
 
 def in_short(head: Instance) -> str:

@@ -6,6 +6,7 @@ import base64
 import gzip
 import json
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -15,6 +16,7 @@ from jupyter_awsgpu.errors import (
     BadValue,
     DaskDiffers,
     ExtraMissing,
+    HeadGone,
     NeedsYes,
     NoCapacity,
     NotACluster,
@@ -22,13 +24,16 @@ from jupyter_awsgpu.errors import (
     OtherWishes,
     QuotaTooLow,
     ResizeUnfit,
+    WrongState,
 )
 from jupyter_awsgpu.model import InstanceState
 from jupyter_awsgpu.surfaces.render import clusters
 from jupyter_awsgpu.verbs.cleanup import cleanup, leftovers
+from jupyter_awsgpu.verbs.connect import connect, open_
 from jupyter_awsgpu.verbs.dask import dask, require_alike
 from jupyter_awsgpu.verbs.image import image
 from jupyter_awsgpu.verbs.launch import launch
+from jupyter_awsgpu.verbs.provision import provision
 from jupyter_awsgpu.verbs.resize import resize
 from jupyter_awsgpu.verbs.start import start
 from jupyter_awsgpu.verbs.status import status
@@ -38,9 +43,10 @@ from tests.behaviour.verbs.hosts_that_answer import HostsThatAnswer, answering
 from tests.behaviour.verbs.test_guard import GROUP, role  # noqa: F401 - a fixture
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from jupyter_awsgpu.model import Instance
+    from jupyter_awsgpu.verbs.workbench import Workbench
     from tests.behaviour.verbs.conftest import Desk
 
 
@@ -316,6 +322,66 @@ def test_a_machine_that_is_gone_is_replaced_in_its_place(desk: Desk, members: Ho
     assert (new.image_id, new.image_wish) == (head.image_id, "auto")
     assert new.launch_id != head.launch_id
     assert members.told[new.instance_id]["key"] == members.told[head.instance_id]["key"]
+
+
+@pytest.mark.parametrize("again", [start, provision])
+def test_one_worker_is_brought_back_into_its_cluster(
+    desk: Desk, members: HostsThatAnswer, again: Callable[[Workbench, str], Instance]
+) -> None:
+    """`start many/2` and `provision many/2` tell that worker the head's address, certificate and versions; no more."""
+    head = made(desk)
+    worker = alive(desk)[2]
+    key = members.told.pop(worker.instance_id)["key"]
+    if again is start:
+        stop(desk.bench, "many/2")
+    assert again(desk.bench, "many/2").title == "many/2"
+    told = members.told[worker.instance_id]
+    assert (told["head"], told["key"], told["node"]) == (head.private_address, key, 2)
+    assert told["versions"] == {"dask": "2026.1.1", "distributed": "2026.1.1"}
+    assert desk.bench.tunnels.find(worker.instance_id) is None
+    assert desk.bench.tunnels.find(head.instance_id) is not None
+    said = [event.text for event in desk.heard]
+    assert "4 workers are at work in it" in said[said.index("Bringing many/2 back into its cluster") :]
+
+
+LED = [start, provision, connect, open_, dask, *(partial(verb, name="many/2") for verb in (start, provision))]
+
+
+@pytest.mark.parametrize("verb", LED)
+def test_no_worker_is_taken_for_a_head_that_is_gone(
+    desk: Desk, members: HostsThatAnswer, verb: Callable[..., Instance]
+) -> None:
+    """Every verb that needs the head says that it is gone, with the launch that makes another; nothing is told."""
+    head = made(desk)
+    terminate(desk.bench, head.instance_id, yes=True)
+    told = dict(members.told)
+    with pytest.raises(HeadGone) as caught:
+        verb(desk.bench, **({} if isinstance(verb, partial) else {"name": "many"}))
+    assert caught.value.remedy == "awsgpu launch g4dn.xlarge --name many --nodes 4 --engine dask"
+    assert members.told == told
+    assert all(desk.bench.tunnels.find(one.instance_id) is None for one in alive(desk))
+
+
+def test_a_launch_makes_another_head(desk: Desk, members: HostsThatAnswer) -> None:
+    """The command of that sentence: a new head takes number 0, and all machines are told of it."""
+    old = made(desk)
+    terminate(desk.bench, old.instance_id, yes=True)
+    members.told.pop(old.instance_id)
+    head = made(desk)
+    assert (head.node, head.cluster_id) == (0, old.cluster_id)
+    assert head.instance_id != old.instance_id
+    assert {one["head"] for one in members.told.values()} == {head.private_address}
+    assert len({one["key"] for one in members.told.values()}) == 1
+
+
+def test_a_worker_does_not_start_without_its_head(desk: Desk) -> None:
+    """The head is stopped: said with the line that starts all, before a worker costs anything."""
+    made(desk)
+    stop(desk.bench, "many")
+    with pytest.raises(WrongState, match="many is stopped, so it cannot lead its cluster") as caught:
+        start(desk.bench, "many/2")
+    assert caught.value.remedy == "awsgpu start many"
+    assert {one.state for one in alive(desk)} == {InstanceState.STOPPED}
 
 
 def test_a_launch_killed_after_the_call_goes_on_with_all_machines(desk: Desk) -> None:
