@@ -7,20 +7,25 @@ loopback, behind Jupyter and the tunnel.
 
 from __future__ import annotations
 
+import glob
 import ipaddress
 import json
 import os
+import time
 import urllib.request
 
-from . import accounts, environment, jupyter, kernels, paths
-from .services import Service
+from . import accounts, environment, idle, jupyter, kernels, paths
+from .services import Service, seam
 
 TITLE = "Dask"
+SCHEDULER = "dask-scheduler"
 SCHEDULER_PORT = 8786
 DASHBOARD_PORT = 8787
 PORTS = {"scheduler_port": SCHEDULER_PORT, "dashboard_port": DASHBOARD_PORT}
 WORKER_PORTS = "9000:9099"
 NANNY_PORTS = "9100:9199"
+ANSWER_WITHIN_S = 10.0
+LOOK_FOR_S = 1.0
 
 EVERYWHERE = ("dask>=2024.8", "distributed>=2024.8", "numpy", "pandas", "pyarrow")
 """2024.8 is the newest that Python 3.9 has."""
@@ -107,7 +112,7 @@ def _scheduler(part: dict) -> Service:
     host = part["address"] if alone else "0.0.0.0"  # noqa: S104 # nosec B104
     words = ["--protocol", "tls", "--host", host, "--port", str(SCHEDULER_PORT)]
     words += ["--dashboard-address", local, "--scheduler-file", _scheduler_file()]
-    return _service("dask-scheduler", ["scheduler", *words])
+    return _service(SCHEDULER, ["scheduler", *words])
 
 
 def _worker(part: dict, gpu: "int | None", gpus: int) -> Service:
@@ -143,16 +148,19 @@ def _scheduler_file() -> str:
     return paths.state("cluster", "scheduler.json")
 
 
-def look() -> dict:
+def look(answer_within: float = ANSWER_WITHIN_S) -> dict:
     """Return what the scheduler says now, or nothing where none answers.
 
-    `tasks` are all that are to be done; `working` those that a worker has: what no worker can do is no work.
+    `tasks` are all that are to be done; `working` those that a worker has: what no worker can do is no work. Of a
+    scheduler that is too busy to answer, `working` alone is known.
     """
     about = paths.read_json(_scheduler_file(), {})
     port = (about.get("services") or {}).get("dashboard") or DASHBOARD_PORT
-    counts, known = _ask(port, "counts"), _ask(port, "identity")
-    if not counts or not known:
-        return {}
+    counts = _ask(port, "counts", answer_within)
+    known = _ask(port, "identity", answer_within) if counts else {}
+    if not known:
+        working = counts.get("processing") or int(_at_work())
+        return {"working": working} if working else {}
     workers = known.get("workers", {}).values()
     nodes = {str(one.get("name")).partition("-")[0] for one in workers}
     return {
@@ -164,10 +172,24 @@ def look() -> dict:
     }
 
 
-def _ask(port: int, what: str) -> dict:
+def _at_work() -> bool:
+    """Whether the scheduler's process computes, or would if the processor were free: one that hangs does neither."""
+    pid = seam().pid(SCHEDULER)
+    before = _wanted_s(pid)
+    time.sleep(LOOK_FOR_S)
+    return _wanted_s(pid) - before >= idle.CPU_CORES * LOOK_FOR_S
+
+
+def _wanted_s(pid: int) -> float:
+    """Return the seconds that a process has had of processors, and has waited for one; 0 where it does not run."""
+    texts = [paths.read_text(path) for path in glob.glob("/proc/%d/task/*/schedstat" % pid)] if pid else []
+    return sum(int(part) for text in texts for part in text.split()[:2]) / 1e9
+
+
+def _ask(port: int, what: str, answer_within: float) -> dict:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open("http://127.0.0.1:%d/json/%s.json" % (port, what), timeout=10) as answer:
+        with opener.open("http://127.0.0.1:%d/json/%s.json" % (port, what), timeout=answer_within) as answer:
             found = json.load(answer)
     except (OSError, ValueError):
         return {}

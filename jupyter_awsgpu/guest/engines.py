@@ -10,7 +10,8 @@ are pure but for the interpreter, user and home of this host. `part` is this nod
     places(part)           folders that hold only what may be lost, to be removed with the cluster
     services(part, gpus)   what runs on this node: `services.Service`
     versions(about)        package → version of what all nodes and clients must agree on
-    look()                 on the head: {"joined", "tasks", "working", "present", "dashboard_port"}, or nothing
+    look()                 on the head: {"joined", "tasks", "working", "present", "dashboard_port"}, or nothing; of a
+                           scheduler that is at work and too busy to answer {"working"}
     PORTS                  where the head listens, as `cluster show` tells it
 
 Another engine (Ray, torchrun) is one more such module and one more line below: nothing else here knows Dask.

@@ -20,7 +20,11 @@ NAME = "cluster"
 PORT = 8785
 LOOK_EVERY_S = 5.0
 SPARING = 20
-"""A scheduler that answers slowly has much to do: it is asked for a twentieth of its time at most."""
+PAUSE_AT_MOST_S = 30.0
+"""A scheduler that answers slowly has much to do: it is asked for a twentieth of its time, but twice a minute."""
+
+LOOK_AT_MOST_S = 20.0
+"""Two questions, and so long a slow scheduler's look may take."""
 
 STALE_S = 60.0
 ANSWER_WITHIN_S = 5.0
@@ -84,28 +88,32 @@ def workers() -> list:
 
 
 def tasks_since(seconds: float) -> int:
-    """Return how many tasks the engine's workers had when it was last seen to work, if that was since then; else 0."""
+    """Return how many tasks the engine's workers had when it was last seen to work, if that was since then; else 0.
+
+    What was seen holds until the engine has been looked at again.
+    """
     engine = _board().get("engine", {})
     now, at, worked = time.monotonic(), _number(engine.get("at")), _number(engine.get("worked_at"))
-    if at is None or worked is None or now - at > STALE_S + seconds or now - worked > seconds + LOOK_EVERY_S:
+    holds = _number(engine.get("next_in")) or LOOK_EVERY_S
+    if at is None or worked is None or now - at > STALE_S + seconds or now - worked > seconds + holds:
         return 0
     return int(_number(engine.get("worked_on")) or 1)
 
 
-def dismiss() -> bool:
+def dismiss(wanted) -> bool:  # noqa: ANN001 - says whether the head itself is
     """Let every worker that still speaks hear that all stop, for two of its ticks and a bit.
 
-    False where one is at work again, and none has heard it.
+    False where there is work again: a worker's own, the engine's or, by `wanted`, the head's. Those that have heard
+    are gone then, and the others go on: no work is cut off because a part of the cluster has left.
     """
     deadline = time.monotonic() + 2 * max([one.every for one in workers()] or [0]) + 2 * ANSWER_WITHIN_S
     while time.monotonic() < deadline:
-        here = [one for one in workers() if idle.speaks(one)]
-        waiting = [one for one in here if not one.heard]
+        waiting = [one for one in workers() if idle.speaks(one) and not one.heard]
+        if any(one.busy_because for one in waiting) or tasks_since(0) or wanted():
+            return False
         if not waiting:
             time.sleep(ANSWERED_S)
             return True
-        if waiting == here and any(one.busy_because for one in waiting):
-            return False
         time.sleep(0.2)
     return True
 
@@ -145,8 +153,15 @@ def serve(part: dict) -> int:
     engine = engines.of(part["engine"])
     while True:
         begun = time.monotonic()
-        kept.look(engine.look())
-        time.sleep(max(LOOK_EVERY_S, SPARING * (time.monotonic() - begun)))
+        found = engine.look()
+        rest = pause(time.monotonic() - begun)
+        kept.look(found, rest)
+        time.sleep(rest)
+
+
+def pause(took: float) -> float:
+    """Return how many seconds the engine is left alone after a look that took so many."""
+    return min(max(LOOK_EVERY_S, SPARING * took), PAUSE_AT_MOST_S)
 
 
 class _Board:
@@ -158,14 +173,14 @@ class _Board:
         self.said: dict = {"boot": paths.boot_id(), "seen": {}, "engine": {}}
         self._write()
 
-    def look(self, engine: dict) -> None:
-        """Keep what the engine says, and when it last worked."""
+    def look(self, engine: dict, rest: float) -> None:
+        """Keep what the engine says, and when it last worked; it is asked again in `rest` seconds."""
         now = time.monotonic()
         with self.lock:
             worked = {key: self.said["engine"].get(key) for key in ("worked_at", "worked_on")}
             if engine.get("working"):
                 worked = {"worked_at": now, "worked_on": engine["working"]}
-            self.said["engine"] = dict(engine, at=now, **worked)
+            self.said["engine"] = dict(engine, at=now, next_in=rest + LOOK_AT_MOST_S, **worked)
             self._write()
 
     def hear(self, said: dict) -> "dict | None":
@@ -175,8 +190,8 @@ class _Board:
             return None
         reason = _text(said.get("busy_because"))
         word = self.word()
-        leaves = word["stop"] == "idle" and not reason
         with self.lock:
+            leaves = word["stop"] == "idle" and not reason and not self.said["engine"].get("working")
             row = {"busy_because": reason, "every": every, "at": time.monotonic(), "heard": leaves}
             self.said["seen"][str(node)] = row
             self._write()

@@ -91,12 +91,17 @@ def tick() -> int:
     report = {key: getattr(verdict, key) for key in ("busy_because", "idle_stop_in_s", "cap_in_s", "stop")}
     report.update(notice=notice, at=sample.at, boot=paths.boot_id())
     paths.note_json(paths.state("report.json"), report)
-    if verdict.stop == "idle" and is_head() and not nodes.dismiss():
+    if verdict.stop == "idle" and is_head() and not nodes.dismiss(wanted):
         paths.note_json(paths.state("report.json"), dict(report, stop=None))
     elif verdict.stop:
         print("awsgpu: stopping: " + verdict.stop, flush=True)  # noqa: T201 - the service's log
         commands.ask(["shutdown", "-h", "now"], timeout=60)
     return 0
+
+
+def wanted() -> bool:
+    """Whether somebody keeps this machine, or a kernel here executes."""
+    return kept_for() > 0 or bool(samples.kernels_executing())
 
 
 def is_head() -> bool:

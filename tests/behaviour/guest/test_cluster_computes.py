@@ -8,8 +8,10 @@ import signal
 from typing import TYPE_CHECKING
 
 import pytest
+from distributed import LocalCluster
 
 from jupyter_awsgpu.errors import RemoteCommandFailed
+from jupyter_awsgpu.guest import engine_dask, paths
 from jupyter_awsgpu.remote.cluster import make_secrets
 from tests.behaviour.guest.nodes import Node, cluster_of, network, until
 
@@ -49,6 +51,15 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Node]]:
     yield made
     for one in made:
         one.host.end()
+
+
+def test_the_scheduler_tells_of_every_worker(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Eight, though `Client.scheduler_info` shows five of them in newer releases: none counts as absent."""
+    monkeypatch.setenv("AWSGPU_ROOT", str(tmp_path))
+    with LocalCluster(n_workers=8, threads_per_worker=1, processes=False, dashboard_address="127.0.0.1:0") as cluster:
+        paths.write_json(paths.state("cluster", "scheduler.json"), cluster.scheduler.identity())
+        said = engine_dask.look()
+    assert (said["joined"], said["present"], said["working"]) == (8, list(range(8)), 0)
 
 
 CARDS = """

@@ -168,6 +168,30 @@ def test_a_worker_without_its_head_judges_for_itself(nodes: list[Node]) -> None:
     alone.join(head=nodes[0].part.head)
 
 
+def test_a_hold_holds_a_head_that_is_saying_goodbye(nodes: list[Node]) -> None:
+    """`awsgpu keep` while an idle head waits for its workers to hear that all stop: it waits no longer, and stays."""
+    head, over = nodes[0], threading.Event()
+    until(lambda: not look(nodes), "the end of all work")
+
+    def watching() -> None:
+        while not over.is_set():
+            head.tick()
+
+    watchdog = threading.Thread(target=watching, daemon=True)
+    head.configure(idle_stop_minutes=0.01)
+    watchdog.start()
+    report = head.host.path("/var/lib/awsgpu/report.json")
+    until(lambda: json.loads(report.read_text())["stop"] == "idle", "the head's verdict")
+    head.host.run(["awsgpu-guest", "keep", "1"], timeout_s=120)
+    over.set()
+    watchdog.join(60)  # its workers look every minute: it would wait for two
+    assert not watchdog.is_alive()
+    assert [one.tick()["stop"] for one in nodes[1:]] == [None, None]
+    assert not any(one.stopped() for one in nodes)
+    head.configure(idle_stop_minutes=60)
+    head.host.run(["awsgpu-guest", "keep", "0"], timeout_s=120)
+
+
 def test_an_idle_cluster_stops_together(nodes: list[Node]) -> None:
     """The head waits until its workers have heard it, each at its own next look, and then goes itself."""
     head, workers = nodes[0], nodes[1:]

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import socket
+import subprocess
+import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,11 +24,13 @@ from jupyter_awsgpu.guest import (
     idle,
     nodes,
     paths,
+    processes,
     recipe,
+    watch,
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
     from jupyter_awsgpu.guest.services import Service
 
@@ -297,7 +304,108 @@ def board(*, busy: bool = False, heard: bool = False, ago: float = 1, boot: str 
 def test_a_head_goes_when_all_that_still_speak_have_heard(seen: dict[str, Any], goes: bool) -> None:
     """Those that are silent are not waited for; one that is at work again keeps all."""
     board(**seen)
-    assert nodes.dismiss() is goes
+    assert nodes.dismiss(lambda: False) is goes
+
+
+@pytest.mark.parametrize("heard", [True, False])
+@pytest.mark.parametrize(("engine", "wanted"), [({"at": 1, "worked_at": 1, "worked_on": 2}, False), ({}, True)])
+def test_a_head_stays_when_work_begins_while_it_says_goodbye(*, engine: dict, wanted: bool, heard: bool) -> None:
+    """A task of the engine's, a hold, a kernel of its own: nothing is cut off, though a worker may have left."""
+    board(heard=heard, **engine)
+    assert nodes.dismiss(lambda: wanted) is False
+
+
+def test_a_hold_or_a_kernel_that_begins_then_is_seen(nobodys_machine: Path) -> None:
+    """What the watchdog asks while the workers hear it: `keep`, and whoever executes."""
+    assert watch.wanted() is False
+    now = time.monotonic()
+    paths.write_json(paths.state("keep.json"), {"until": now + 60, "boot": paths.boot_id()})
+    assert watch.wanted() is True
+    paths.write_json(paths.state("keep.json"), {"until": now - 1, "boot": paths.boot_id()})
+    busy = nobodys_machine / "run/awsgpu/kernels/busy"
+    busy.mkdir(parents=True)
+    (busy / f"{os.getpid()}.{processes.started(os.getpid())}").touch()
+    assert watch.wanted() is True
+
+
+def head_service(engine: dict) -> nodes._Board:
+    """Return the head's service as it is once the watchdog has found everything idle, and the engine been asked."""
+    Path(nodes.folder()).mkdir(parents=True)
+    kept = nodes._Board(3)
+    report = {
+        "boot": paths.boot_id(),
+        "at": time.monotonic(),
+        "stop": "idle",
+        "idle_stop_in_s": 0,
+        "busy_because": None,
+    }
+    paths.write_json(paths.state("report.json"), report)
+    kept.look(engine, 5.0)
+    return kept
+
+
+@pytest.mark.parametrize(("working", "stop"), [(0, "idle"), (3, None)])
+def test_no_worker_leaves_while_the_engine_works(working: int, stop: str | None) -> None:
+    """The watchdog's verdict is a tick old: what the scheduler said since then counts more."""
+    kept = head_service({"joined": 2, "tasks": working, "working": working})
+    word = kept.hear({"node": 1, "busy_because": None, "every": 60})
+    assert word is not None
+    assert word["stop"] == stop
+    assert [one.heard for one in nodes.workers()] == [stop is not None]
+
+
+# ── a scheduler that is too busy to answer ──
+
+
+@pytest.mark.parametrize(("took", "rest"), [(0.01, 5.0), (0.5, 10.0), (20.0, 30.0)])
+def test_a_slow_scheduler_is_asked_less_and_never_forgotten(took: float, rest: float) -> None:
+    """A twentieth of its time, and twice a minute at least."""
+    assert nodes.pause(took) == rest
+
+
+def test_work_that_was_seen_counts_until_the_next_look() -> None:
+    """While a slow scheduler is spared and asked again, what it said last holds."""
+    board(at=20, worked_at=45, worked_on=7, next_in=50)
+    assert nodes.tasks_since(0) == 7
+    board(at=52, worked_at=52, worked_on=7, next_in=50)
+    assert nodes.tasks_since(0) == 0
+
+
+@pytest.fixture
+def silent_scheduler() -> Iterator[Callable[[str], None]]:
+    """Return what starts a scheduler's process with some code, beside a dashboard that takes calls and says nothing."""
+    children: list[subprocess.Popen[bytes]] = []
+    with socket.create_server(("127.0.0.1", 0)) as dashboard:
+
+        def begin(code: str) -> None:
+            line = ["-c", f"print(flush=True)\n{code}"]
+            children.append(subprocess.Popen([sys.executable, *line], stdout=subprocess.PIPE))
+            assert children[0].stdout is not None
+            children[0].stdout.readline()
+            mark = processes.mark(children[0].pid)
+            paths.write_json(paths.run("services", "dask-scheduler.json"), mark)
+            about = {"services": {"dashboard": dashboard.getsockname()[1]}}
+            paths.write_json(paths.state("cluster", "scheduler.json"), about)
+
+        yield begin
+    for child in children:
+        child.kill()
+        child.communicate()
+
+
+@pytest.mark.parametrize(("code", "said"), [("while True: pass", {"working": 1}), ("import time; time.sleep(600)", {})])
+def test_a_scheduler_that_computes_and_does_not_answer_is_at_work(
+    silent_scheduler: Callable[[str], None], code: str, said: dict[str, int]
+) -> None:
+    """It takes in a large graph, and is not idle; one that hangs does nothing, and keeps nobody."""
+    silent_scheduler(code)
+    assert engine_dask.look(0.3) == said
+
+
+def test_no_scheduler_is_no_work() -> None:
+    """Where nothing listens and nothing runs, nothing is said."""
+    paths.write_json(paths.state("cluster", "scheduler.json"), {"services": {"dashboard": 9}})
+    assert engine_dask.look(0.3) == {}
 
 
 @pytest.mark.parametrize(
