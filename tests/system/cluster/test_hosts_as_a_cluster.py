@@ -1,11 +1,11 @@
-"""Eight real hosts as one Dask cluster, from the verb that launches them to nothing left.
+"""Real hosts as one Dask cluster, from the verb that launches them to nothing left.
 
 The tests share the cluster and run in this order. Its first two machines install Dask from the subnet's index.
+It has four machines, and eight with AWSGPU_TESTS_FULL=1.
 """
 
 from __future__ import annotations
 
-import shlex
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from tests.behaviour.road.remote_jupyter import computed, fresh_kernel
-from tests.system.cluster.conftest import LAUNCH
+from tests.system.cluster.conftest import LAUNCH, NODES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(900)]
 
-CLIENT = "from distributed import Client; client = Client(timeout=60); client.wait_for_workers(8, timeout=90)"
-BEGIN = """
+SIZE = 3000 * NODES
+CLIENT = f"from distributed import Client; client = Client(timeout=60); client.wait_for_workers({NODES}, timeout=90)"
+BEGIN = f"""
 import time
 import dask.array as da
 
@@ -32,16 +33,16 @@ def slowly(block):
     time.sleep(0.8)
     return block**2
 
-squares = da.arange(24000, chunks=100).map_blocks(slowly, dtype=int).persist()
+squares = da.arange({SIZE}, chunks=100).map_blocks(slowly, dtype=int).persist()
 total = client.compute(squares.sum())
-while len([one for one in client.has_what().values() if one]) < 8:
+while len([one for one in client.has_what().values() if one]) < {NODES}:
     time.sleep(0.05)
 print("begun")
 """
 END = "print(total.result(timeout=150))"
-WHERE = "print(sorted(one['name'] for one in client.scheduler_info(n_workers=-1)['workers'].values()))"
-RIGHT = str(sum(number**2 for number in range(24000)))
-EVERYBODY = str([str(number) for number in range(8)])
+WHERE = "print(*sorted(one['name'] for one in client.scheduler_info(n_workers=-1)['workers'].values()))"
+RIGHT = str(sum(number**2 for number in range(SIZE)))
+EVERYBODY = " ".join(map(str, range(NODES)))
 
 HURRY = """
 import json, subprocess
@@ -57,13 +58,13 @@ WORK_S = 45
 
 
 def test_a_result_over_all_machines_is_right_though_one_is_killed(box: dict[str, Any], awsgpu: Awsgpu) -> None:
-    """`Client()` finds eight workers; the processes of one die with half of the work in them, and it comes back."""
+    """`Client()` finds a worker on each; the processes of one die with half of the work in them, and it comes back."""
     with fresh_kernel(box) as run:
         assert run(CLIENT + "\n" + WHERE).strip() == EVERYBODY
         assert run(BEGIN).strip() == "begun"
-        remote(awsgpu, "gpu/5", "sudo", "systemctl", "kill", "-s", "KILL", "awsgpu-dask-worker")
+        remote(awsgpu, f"gpu/{NODES - 3}", "sudo", "systemctl", "kill", "-s", "KILL", "awsgpu-dask-worker")
         assert run(END).strip() == RIGHT
-        assert run("client.wait_for_workers(8, timeout=90)\n" + WHERE).strip() == EVERYBODY
+        assert run(f"client.wait_for_workers({NODES}, timeout=90)\n" + WHERE).strip() == EVERYBODY
 
 
 def test_a_machine_that_is_gone_is_replaced_by_the_same_launch(box: dict[str, Any], awsgpu: Awsgpu) -> None:
@@ -71,15 +72,15 @@ def test_a_machine_that_is_gone_is_replaced_by_the_same_launch(box: dict[str, An
     with fresh_kernel(box) as run:
         run(CLIENT)
         assert run(BEGIN).strip() == "begun"
-        assert awsgpu("terminate", "gpu/6", "--yes").status == 0
+        assert awsgpu("terminate", f"gpu/{NODES - 2}", "--yes").status == 0
         assert run(END).strip() == RIGHT
     before = ids(awsgpu)
-    assert sorted(before) == [0, 1, 2, 3, 4, 5, 7]
+    assert sorted(before) == [*range(NODES - 2), NODES - 1]
     again = awsgpu(*LAUNCH, "--yes", "--no-open")
     assert again.status == 0, again.err
     after = ids(awsgpu)
     assert {number: after[number] for number in before} == before
-    assert sorted(after) == list(range(8))
+    assert sorted(after) == list(range(NODES))
     assert computed(box, CLIENT + "\n" + WHERE)[0].strip() == EVERYBODY
 
 
@@ -101,19 +102,21 @@ def test_stopped_and_started_it_is_whole_at_new_addresses(
 
 
 def test_a_busy_cluster_stays_and_an_idle_one_stops(box: dict[str, Any], awsgpu: Awsgpu) -> None:
-    """One task on one worker keeps all eight; when it is done they stop by themselves, and EC2 says so."""
+    """One task on one worker keeps all of them; when it is done they stop by themselves, and EC2 says so."""
     with fresh_kernel(box) as run:
         work = f"import time, distributed; distributed.fire_and_forget(client.submit(time.sleep, {WORK_S}, pure=False))"
         assert run(CLIENT + "\n" + work + "\nprint('begun')").strip() == "begun"
     began = time.monotonic()
-    with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda name: remote(awsgpu, name, "sudo", "python3", "-c", shlex.quote(HURRY)), titles(awsgpu)))
+    with ThreadPoolExecutor(NODES) as pool:
+        list(pool.map(lambda name: remote(awsgpu, name, "sudo", "python3", "-c", HURRY), titles(awsgpu)))
     hurried = time.monotonic() - began
     assert hurried < WORK_S / 2, "the machines took so long to be told that the work says nothing"
-    until(lambda: "Dask" in (seen(awsgpu)["guest"]["busy_because"] or ""), "the head does not say why it stays")
+    until(
+        lambda: "on the cluster" in (seen(awsgpu)["guest"]["busy_because"] or ""), "the head does not say why it stays"
+    )
     ran = seen(awsgpu)["guest"]["ran_s"]
     until(lambda: seen(awsgpu)["guest"]["ran_s"] > ran + 16, "the watchdog does not look")
-    assert [one["state"] for one in awsgpu("status").document] == ["running"] * 8
+    assert [one["state"] for one in awsgpu("status").document] == ["running"] * NODES
     until(lambda: {one["state"] for one in awsgpu("status").document} == {"stopped"}, "an idle cluster does not stop")
 
 
