@@ -22,7 +22,7 @@ from jupyter_awsgpu.errors import (
 from jupyter_awsgpu.model import InstanceState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from jupyter_awsgpu.cloud.place import Place
     from jupyter_awsgpu.model import Instance
@@ -81,11 +81,22 @@ def pause_after(waited_s: float) -> float:
 
 def require_hope(seen: Instance, states: set[InstanceState]) -> None:
     """Raise where the states waited for cannot come any more."""
-    if not seen.state.alive and not states & {InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED}:
-        raise InstanceGone(name=seen.title, why=seen.state_reason or "it was terminated")
+    refusal = hopeless(seen, states)
+    if refusal is not None:
+        raise refusal
+
+
+def hopeless(seen: Instance, states: Collection[InstanceState]) -> InstanceGone | NoCapacity | None:
+    """Return why the states waited for cannot come any more; None while they may.
+
+    «Stopped» by itself says nothing to who waits for a start: EC2's answer may be older than the start.
+    """
+    if not seen.state.alive and not {InstanceState.SHUTTING_DOWN, InstanceState.TERMINATED}.intersection(states):
+        return InstanceGone(name=seen.title, why=seen.state_reason or "it was terminated")
     fell_back = seen.state in (InstanceState.STOPPED, InstanceState.STOPPING) and InstanceState.RUNNING in states
     if fell_back and "InsufficientInstanceCapacity" in (seen.state_reason or ""):
-        raise NoCapacity(instance_type=seen.instance_type, tried=seen.zone, region=seen.region)
+        return NoCapacity(instance_type=seen.instance_type, tried=seen.zone, region=seen.region)
+    return None
 
 
 def stop(place: Place, *instance_ids: str) -> None:

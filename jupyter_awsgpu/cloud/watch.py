@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from jupyter_awsgpu.cloud.instances import KNOWN_WITHIN_S, instances
-from jupyter_awsgpu.cloud.lifecycle import pause_after, require_hope
+from jupyter_awsgpu.cloud.lifecycle import hopeless, pause_after
 from jupyter_awsgpu.errors import AwsGpuError, AwsThrottled, AwsUnreachable, InstanceGone, WrongState
 from jupyter_awsgpu.model import InstanceState
 
@@ -59,8 +59,9 @@ class Watch:
                 refusal = self._refusal
             if seen is not None and seen.state in RUNNING:
                 return seen
-            if seen is not None:
-                require_hope(seen, set(RUNNING))
+            lost = seen and hopeless(seen, RUNNING)
+            if lost:
+                raise lost
             if over:
                 raise refusal or InstanceGone(name=instance_id, why="AWS does not know it")
         name, state = (seen.name, seen.state.value) if seen else (instance_id, "unknown to EC2")
@@ -95,7 +96,7 @@ class Watch:
         now = time.monotonic()
         with self._changed:
             self._seen.update({one.instance_id: one for one in found})
-            settled = {one.instance_id for one in found if one.state is not InstanceState.PENDING}
+            settled = {one.instance_id for one in found if one.state in RUNNING or hopeless(one, RUNNING)}
             late = {one for one, began in self._awaited.items() if now - began > KNOWN_WITHIN_S}
             unknown = late - self._seen.keys()
             for one in settled | unknown:

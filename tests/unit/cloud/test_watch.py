@@ -1,0 +1,59 @@
+"""Many instances awaited by one stream of questions, where EC2's answers may be older than what was asked of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from jupyter_awsgpu.cloud.watch import Watch
+from jupyter_awsgpu.errors import InstanceGone, NoCapacity
+from jupyter_awsgpu.model import InstanceState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from jupyter_awsgpu.cloud.place import Place
+
+BOX = "i-0123456789abcdef0"
+USUAL = "Client.UserInitiatedShutdown: User initiated shutdown"
+NO_ROOM = "Server.InsufficientInstanceCapacity: Insufficient capacity to satisfy instance request"
+
+
+class Ec2:
+    """A region that gives prepared answers about one instance, a state and its reason each; the last one stays."""
+
+    region, ssh_port, ec2 = "us-west-2", 22, None
+
+    def __init__(self, *answers: tuple[str, str]) -> None:
+        self.answers = list(answers)
+
+    def pages(self, *_question: Any, **_filters: Any) -> Iterator[dict[str, Any]]:
+        """Answer as one page of DescribeInstances does."""
+        state, reason = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        row = {"InstanceId": BOX, "InstanceType": "g4dn.xlarge", "State": {"Name": state}}
+        yield {"Instances": [row | {"StateReason": {"Message": reason}, "Placement": {"AvailabilityZone": "a"}}]}
+
+
+def watched(*answers: tuple[str, str]) -> InstanceState:
+    """Return the state in which the watch gives the instance back."""
+    watch = Watch(cast("Place", Ec2(*answers)))
+    return watch.until_running(BOX, timeout_s=20, still=lambda: None).state
+
+
+def test_an_answer_from_before_the_start_settles_nothing() -> None:
+    """Some still say «stopped» right after StartInstances: the machine is awaited, not called gone."""
+    assert watched(("stopped", USUAL), ("stopping", USUAL), ("pending", ""), ("running", "")) is InstanceState.RUNNING
+
+
+def test_a_machine_that_fell_back_for_want_of_room_is_settled_at_once() -> None:
+    """EC2 took the start and then had no room: its reason stands in the state it went back to."""
+    with pytest.raises(NoCapacity, match=r"g4dn\.xlarge"):
+        watched(("pending", ""), ("stopped", NO_ROOM))
+
+
+@pytest.mark.parametrize("state", ["shutting-down", "terminated"])
+def test_a_machine_that_ended_is_said_with_ec2s_reason(state: str) -> None:
+    """Not that nobody knows it."""
+    with pytest.raises(InstanceGone, match="Internal error on launch"):
+        watched(("pending", ""), (state, "Server.InternalError: Internal error on launch"))
