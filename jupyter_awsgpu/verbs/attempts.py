@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu.errors import (
@@ -102,17 +103,16 @@ def _cheapest_first(choice: Choice) -> list[str]:
 
 
 def _with_request(entry: JournalEntry, request: dict[str, Any]) -> JournalEntry:
-    from dataclasses import replace
-
     return replace(entry, request=request)
 
 
 def _send(
     bench: Workbench, choice: Choice, entry: JournalEntry, request: dict[str, Any], step: Step, *, replays: int
 ) -> tuple[tuple[Instance, ...], JournalEntry]:
-    """Journal the request, then send it; the same bytes again where no answer came."""
-    entry = bench.records.journal.write(_with_request(entry, request))
+    """Journal the request, then send it; the same bytes again where no answer came. Each time is written down."""
+    entry = _with_request(entry, request)
     for again in range(replays):
+        entry = _about_to_send(bench, entry)
         try:
             made = choice.cloud.run(request)
         except UNANSWERED as exc:
@@ -123,6 +123,11 @@ def _send(
             continue
         return made, bench.records.journal.answered(entry, tuple(one.instance_id for one in made))
     raise AssertionError  # the loop returns or raises
+
+
+def _about_to_send(bench: Workbench, entry: JournalEntry) -> JournalEntry:
+    """Write down what is sent, and when: only long after the last time is its absence an answer."""
+    return bench.records.journal.write(replace(entry, written=bench.now()))
 
 
 def _pause(entry: JournalEntry, again: int, *, crowded: bool) -> float:
@@ -166,6 +171,7 @@ def note_found(bench: Workbench, found: Sequence[Instance]) -> None:
 
 def _replay(bench: Workbench, entry: JournalEntry, step: Step) -> tuple[Instance, ...]:
     step.say("Sending the same request again, with the same token")
+    entry = _about_to_send(bench, entry)
     try:
         return bench.cloud(entry.region).run(entry.request or {})
     except UNANSWERED:

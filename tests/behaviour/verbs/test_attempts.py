@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from jupyter_awsgpu.demo import client
@@ -103,6 +105,24 @@ def test_a_launch_cut_off_before_its_answer_is_finished_by_the_next(desk):
         (found,) = finish_unanswered(desk.bench, desk.wish(), operation)
     assert [one.instance_id for one in existing(desk)] == [found.instance_id]
     assert desk.bench.records.journal.entries()[0].instance_ids == (found.instance_id,)
+
+
+def test_a_request_of_just_now_is_not_taken_for_one_that_made_nothing(desk):
+    """Zones tried before it took their minutes: it is the last request's age that counts, and it is sent again."""
+    clock = [0.0]
+
+    def listen(event):
+        clock[0] += 100 if "free in us-west-2a" in event.text else 0
+
+    desk.bench = replace(desk.bench, now=lambda: clock[0], listener=listen)
+    desk.aws.fail("RunInstances", "InsufficientInstanceCapacity", zone="us-west-2a")
+    desk.aws.fail("RunInstances", "drop", times=REPLAYS, spare=1)
+    with pytest.raises(AwsUnreachable):
+        launch_without_arriving(desk, desk.wish())
+    assert (clock[0], existing(desk)) == (100.0, [])
+    with desk.bench.records.operations.begin("launch", "gpu") as operation:
+        (found,) = finish_unanswered(desk.bench, desk.wish(), operation)
+    assert [one.instance_id for one in existing(desk)] == [found.instance_id]
 
 
 @pytest.mark.parametrize("code", ["UnauthorizedOperation", "PendingVerification", "InvalidParameterValue"])
