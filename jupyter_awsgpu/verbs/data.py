@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from jupyter_awsgpu.errors import AwsGpuError, BadValue, DataInUse, NeedsYes, NoCapacity, NoCapacityAtData
 from jupyter_awsgpu.model import DATA_DEVICE
 from jupyter_awsgpu.remote.guest import DATA_FILE
-from jupyter_awsgpu.verbs.access import resource_tags
+from jupyter_awsgpu.verbs.access import presumed_owner, resource_tags
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -36,6 +36,25 @@ def data_volumes(cloud: Cloud, owner: str, name: str | None = None) -> tuple[Vol
     """Return the owner's data volumes in a region (of one name), each with what it costs a month."""
     found = tuple(one for one in cloud.volumes(owner, name) if one.purpose == "data")
     return tuple(replace(one, per_month=per_month(cloud, one.gb)) for one in found)
+
+
+def wished_volumes(bench: Workbench, wishes: Wishes, name: str | None = None) -> tuple[Volume, ...]:
+    """Return the data volumes (of one name) that a launch may attach: this owner's alone.
+
+    Asked for by whom AWS took us for last time, and anew where it is somebody else now. Where nobody may ask,
+    there are none to be found, unless the wish names a size.
+    """
+    if wishes.data_gb == 0:
+        return ()
+    try:
+        cloud, presumed = bench.cloud(wishes.region), presumed_owner(bench)
+        found = data_volumes(cloud, presumed, name)
+        owner = bench.clouds.identity().owner
+        return found if owner == presumed else data_volumes(cloud, owner, name)
+    except AwsGpuError:
+        if wishes.data_gb is None:
+            return ()
+        raise
 
 
 def per_month(cloud: Cloud, gb: int) -> float | None:

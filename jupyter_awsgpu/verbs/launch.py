@@ -20,7 +20,6 @@ from jupyter_awsgpu.errors import (
     Interrupted,
     NoCapacity,
     NoCapacityAnywhere,
-    OtherWishes,
     PermissionDenied,
     QuotaTooLow,
     SpotQuotaTooLow,
@@ -32,7 +31,7 @@ from jupyter_awsgpu.model import InstanceState, pin_id
 from jupyter_awsgpu.records import JournalEntry
 from jupyter_awsgpu.remote.packed import make_ready
 from jupyter_awsgpu.remote.user_data import GuestConfig, user_data
-from jupyter_awsgpu.verbs.access import ensure_access, presumed_owner, resource_tags
+from jupyter_awsgpu.verbs.access import ensure_access, resource_tags
 from jupyter_awsgpu.verbs.arrival import Way
 from jupyter_awsgpu.verbs.attempts import REPLAYS, UNANSWERED, attempt_launch, finish_unanswered, note_found
 from jupyter_awsgpu.verbs.choice import Choice, require_consent
@@ -48,7 +47,7 @@ from jupyter_awsgpu.verbs.cluster import (
     place_tags,
     roll_back,
 )
-from jupyter_awsgpu.verbs.data import attach_data, bring, data_volumes, near_data, no_capacity, present
+from jupyter_awsgpu.verbs.data import attach_data, bring, near_data, no_capacity, present, wished_volumes
 from jupyter_awsgpu.verbs.environment import read_environment
 from jupyter_awsgpu.verbs.estimate import UNCAPPED, capped
 from jupyter_awsgpu.verbs.guard import arm_guard, drop_prepared, guard_tags, prepare_guard
@@ -58,7 +57,7 @@ from jupyter_awsgpu.verbs.preflight import cleared, forget_permission
 from jupyter_awsgpu.verbs.rates import hourly_rate
 from jupyter_awsgpu.verbs.selection import named, with_tunnel
 from jupyter_awsgpu.verbs.start import start_all, wait_until_all_run
-from jupyter_awsgpu.verbs.wishes import options, remedies_of
+from jupyter_awsgpu.verbs.wishes import options, remedies_of, require_same_wishes
 
 if TYPE_CHECKING:
     from jupyter_awsgpu.cloud.request import Request
@@ -154,58 +153,34 @@ class Launch:
                 identity = pool.submit(self.bench.clouds.identity)
                 existing = pool.submit(named, self.bench, self.wishes.name, self.wishes.region)
                 choice = pool.submit(asked_choice, self.bench, self.wishes)
-                data = pool.submit(self._data)
+                data = pool.submit(wished_volumes, self.bench, self.wishes, self.wishes.name)
                 known = _Known(identity.result(), ())
                 mine = tuple(one for one in existing.result() if one.owner == known.identity.owner)
-                known = replace(known, existing=mine, data=data.result())
+                known = replace(known, existing=mine, data=present(data.result()))
             self.data_gb = self.wishes.data_gb or (known.data.gb if known.data else 0)
             answer = choice.result()
             clear = "" if mine or isinstance(answer, AwsGpuError) else ": nothing stands in the way"
             step.say(f"AWS account {known.identity.account}{clear}")
             return known, answer
 
-    def _data(self) -> Volume | None:
-        """Return the data volume that has this name; where nobody may ask, there is none to be found."""
-        if self.wishes.data_gb == 0:
-            return None
-        try:
-            cloud, presumed = self.bench.cloud(self.wishes.region), presumed_owner(self.bench)
-            found = present(data_volumes(cloud, presumed, self.wishes.name))
-            owner = self.bench.clouds.identity().owner
-            return found if owner == presumed else present(data_volumes(cloud, owner, self.wishes.name))
-        except AwsGpuError:
-            if self.wishes.data_gb is None:
-                return None
-            raise
-
     def _continue(self, found: tuple[Instance, ...], known: _Known, *, yes: bool) -> Instance:
         note_found(self.bench, found)
-        self._require_same_wishes(found[0])
-        booting = any(one.state is not InstanceState.RUNNING for one in found)
-        nodes = start_all(self.bench, found, self.operation) if booting else found
+        require_same_wishes(self.wishes, found[0])
+        nodes = self._with_unanswered(found)
+        booting = len(nodes) > len(found) or any(one.state is not InstanceState.RUNNING for one in nodes)
+        nodes = start_all(self.bench, nodes, self.operation) if booting else nodes
         if missing(nodes):
             nodes, booting = self._replace_missing(nodes, known.identity, yes=yes), True
         if not booting:
             arm_guard(self.bench, nodes, self.operation)
         return self._arrive(tuple(with_tunnel(self.bench, one) for one in nodes), known.data, booting=booting)
 
-    def _require_same_wishes(self, instance: Instance) -> None:
-        """Refuse to pass off one machine for another; every difference is shown."""
-        wishes = self.wishes
-        pairs = [
-            ("type", wishes.instance_type, instance.instance_type),
-            ("region", wishes.region, instance.region),
-            ("zone", wishes.zone, instance.zone),
-            ("image", wishes.image, instance.image_wish),
-            ("engine", wishes.engine, instance.engine or "none"),
-            ("nodes", wishes.nodes if wishes.nodes > 1 or instance.nodes > 1 else None, instance.nodes),
-        ]
-        differing = [f"{what} {has} (you ask {wish})" for what, wish, has in pairs if wish not in (None, has)]
-        if wishes.image is not None and wishes.image == instance.image_id:
-            differing = [text for text in differing if not text.startswith("image")]
-        if differing:
-            command = f"awsgpu launch {wishes.instance_type}{options(wishes, ('name',))}"
-            raise OtherWishes(name=instance.name, difference="; ".join(differing), command=command)
+    def _with_unanswered(self, found: tuple[Instance, ...]) -> tuple[Instance, ...]:
+        """Return a cluster's machines with those that were asked for in another's place, and never answered."""
+        nodes = found
+        while missing(nodes) and (more := finish_unanswered(self.bench, self.wishes, self.operation)):
+            nodes = (*nodes, *(one for one in more if one.cluster_id == found[0].cluster_id))
+        return tuple(sorted(nodes, key=lambda one: one.node))
 
     def _replace_missing(self, nodes: tuple[Instance, ...], identity: Identity, *, yes: bool) -> tuple[Instance, ...]:
         """Launch machines in the place of a cluster's that are gone; return all of them.
@@ -237,12 +212,16 @@ class Launch:
             refusal, tried = exc, [str(exc.facts.get("tried", f"{home} ({exc.code})"))]
         for region in self._other_regions(home):
             try:
-                other = cleared(self.bench, replace(self.wishes, region=region, zone=None))
-                require_consent(self.bench, other, yes=yes)
-                return self._create(identity, other)
+                return self._create(identity, self._choice_in(region, yes=yes))
             except (ChoiceError, *HERE_ONLY) as exc:
                 tried.append(f"{region} ({exc.facts.get('tried', exc.code)})")
         raise NoCapacityAnywhere(None, **refusal.facts | {"tried": ", ".join(tried)}) from refusal
+
+    def _choice_in(self, region: str, *, yes: bool) -> Choice:
+        """Return what another region would give, once it is agreed to. Raises what refuses it there."""
+        other = cleared(self.bench, replace(self.wishes, region=region, zone=None))
+        require_consent(self.bench, other, yes=yes)
+        return other
 
     def _other_regions(self, tried: str) -> list[str]:
         with self.operation.step("regions", "Looking for the next cheapest region") as step:

@@ -20,21 +20,21 @@ from jupyter_awsgpu.errors import (
     Interrupted,
     NeedsYes,
     NotAllLaunched,
+    OtherWishes,
     UsageError,
 )
 from jupyter_awsgpu.model import InstanceState
-from jupyter_awsgpu.verbs.access import presumed_owner
 from jupyter_awsgpu.verbs.arrival import Way
 from jupyter_awsgpu.verbs.attempts import finish_unanswered
 from jupyter_awsgpu.verbs.choice import Choice, require_consent
 from jupyter_awsgpu.verbs.crowd import Crowd
-from jupyter_awsgpu.verbs.data import data_volumes, present
+from jupyter_awsgpu.verbs.data import present, wished_volumes
 from jupyter_awsgpu.verbs.environment import read_environment
 from jupyter_awsgpu.verbs.image_here import bring_image, require_ready
 from jupyter_awsgpu.verbs.launch import LOCK_WITHIN_S, asked_choice
 from jupyter_awsgpu.verbs.one_of_many import Common, OneOfMany
 from jupyter_awsgpu.verbs.selection import named
-from jupyter_awsgpu.verbs.wishes import NAME, options, remedies_of
+from jupyter_awsgpu.verbs.wishes import NAME, options, remedies_of, require_same_wishes
 
 if TYPE_CHECKING:
     from jupyter_awsgpu.model import Identity, Instance, Volume, Wishes
@@ -45,6 +45,8 @@ MOST = 100
 """A bound against a slip of the finger; EC2 itself gives launches at a measured pace."""
 
 PORTS = 65535
+
+AT_REST = (InstanceState.STOPPING, InstanceState.STOPPED)
 
 
 def names_of(name: str, count: int) -> tuple[str, ...]:
@@ -97,11 +99,17 @@ def launch_many(
 
 @dataclass
 class _Known:
-    """What AWS said at the start: who we are, and what has these names."""
+    """What AWS said at the start: who we are, and what has these names; and which of it was asked to start."""
 
     identity: Identity
     existing: dict[str, Instance] = field(default_factory=dict)
     data: dict[str, Volume | None] = field(default_factory=dict)
+    started: set[str] = field(default_factory=set)
+
+    @property
+    def at_rest(self) -> set[str]:
+        """The names of machines that cost nothing by the hour."""
+        return {name for name, one in self.existing.items() if one.state in AT_REST} - self.started
 
 
 class _Many:
@@ -115,6 +123,7 @@ class _Many:
         self.names = names
         self.operation = operation
         self.way = way
+        self.known: _Known | None = None
 
     @property
     def command(self) -> str:
@@ -123,11 +132,17 @@ class _Many:
 
     def go(self, *, yes: bool) -> tuple[Instance, ...]:
         try:
+            return self._go(yes=yes)
+        except KeyboardInterrupt as exc:
+            raise self._interrupted() from exc
+
+    def _go(self, *, yes: bool) -> tuple[Instance, ...]:
+        try:
             known, choice = self._choose(yes=yes)
         except AwsGpuError as exc:
             self._speak_for_all(exc)
             raise
-        common = Common(self.bench, known.identity)
+        common = Common(self.bench, known.identity, len(self.names) - len(known.existing))
         self._start_stopped(known)
 
         def one(name: str) -> Instance:
@@ -137,9 +152,9 @@ class _Many:
             crowd = Crowd(self.names, one, lambda ready, failed: step.say(_standing(ready, failed, len(self.names))))
             try:
                 done, failed = crowd.run()
-            except KeyboardInterrupt as exc:
+            except KeyboardInterrupt:
                 common.stop()
-                raise self._interrupted() from exc
+                raise
         if failed:
             raise self._failure(done, failed)
         return tuple(done[name] for name in self.names)
@@ -173,11 +188,12 @@ class _Many:
                 identity = pool.submit(self.bench.clouds.identity)
                 existing = pool.submit(named, self.bench, self.names, self.wishes.region)
                 choice = pool.submit(self._cleared, len(self.names))
-                data = pool.submit(self._data)
-                known = _Known(identity.result())
+                data = pool.submit(wished_volumes, self.bench, self.wishes)
+                known = self.known = _Known(identity.result())
                 mine = [one for one in existing.result() if one.owner == known.identity.owner]
                 known.existing = {one.name: one for one in mine}
-                known.data = data.result()
+                found = data.result()
+                known.data = {name: present(one for one in found if one.name == name) for name in self.names}
             answer = choice.result()
             clear = "" if mine or isinstance(answer, AwsGpuError) else ": nothing stands in the way"
             step.say(f"AWS account {known.identity.account}{clear}")
@@ -186,18 +202,6 @@ class _Many:
     def _cleared(self, count: int) -> Choice | AwsGpuError:
         return asked_choice(self.bench, replace(self.wishes, nodes=count))
 
-    def _data(self) -> dict[str, Volume | None]:
-        """Return the data volumes that have these names; where nobody may ask, there are none to be found."""
-        if self.wishes.data_gb == 0:
-            return {}
-        try:
-            found = data_volumes(self.bench.cloud(self.wishes.region), presumed_owner(self.bench))
-        except AwsGpuError:
-            if self.wishes.data_gb is None:
-                return {}
-            raise
-        return {name: present(one for one in found if one.name == name) for name in self.names}
-
     def _finish_unanswered(self, known: _Known) -> None:
         cut_off = {entry.name for entry in self.bench.records.journal.entries() if entry.unanswered}
         for name in cut_off & set(self.names) - set(known.existing):
@@ -205,11 +209,18 @@ class _Many:
             known.existing |= {one.name: one for one in found}
 
     def _start_stopped(self, known: _Known) -> None:
-        """Start what is stopped by one question a region; where that is refused, each one is asked for by itself."""
+        """Start what is stopped by one question a region; where that is refused, each one is asked for by itself.
+
+        A machine that is not what is asked for stays as it is: its own launch refuses it.
+        """
         stopped: dict[str, list[Instance]] = {}
         for one in known.existing.values():
-            if one.state is InstanceState.STOPPED:
-                stopped.setdefault(one.region, []).append(one)
+            with suppress(OtherWishes):
+                require_same_wishes(self.wishes, one)
+                if one.state in AT_REST:
+                    known.started.add(one.name)
+                if one.state is InstanceState.STOPPED:
+                    stopped.setdefault(one.region, []).append(one)
         for region, some in stopped.items():
             with self.operation.step("start", f"Asking EC2 to start {len(some)} machines"), suppress(AwsGpuError):
                 self.bench.cloud(region).start(*(one.instance_id for one in some))
@@ -243,14 +254,25 @@ class _Many:
             self._speak_for_all(only)
             return only
         said = "; ".join(f"{name}: {error.message.rstrip('.')}" for name, error in failed.items())
-        return NotAllLaunched(ready=len(done), count=len(self.names), failed=said, command=self.command)
+        command = self.command + (" --yes" if NeedsYes in kinds else "")
+        return NotAllLaunched(ready=len(done), count=len(self.names), failed=said, command=command)
 
     def _interrupted(self) -> Interrupted:
-        journal = self.bench.records.journal.entries()
-        mine = [one for one in journal if one.name in self.names and one.ended is None]
-        exist = [one.name for one in mine if one.instance_ids or one.unanswered]
-        exists = f"{', '.join(exist)} exist and cost money until you stop them." if exist else "Nothing was created."
+        exist = self._that_cost()
+        exists = "Nothing was created."
+        if len(exist) == 1:
+            exists = f"{exist[0]} exists and costs money until you stop it."
+        elif exist:
+            exists = f"{', '.join(exist)} exist and cost money until you stop them."
         return Interrupted(exists=exists, command=self.command)
+
+    def _that_cost(self) -> list[str]:
+        """Return the names of what runs, or was asked to: by the journal, and by what AWS said at the start."""
+        journal = self.bench.records.journal.entries()
+        there = {one.name for one in journal if one.ended is None and (one.instance_ids or one.unanswered)}
+        if self.known is not None:
+            there = (there | self.known.existing.keys()) - self.known.at_rest
+        return [name for name in self.names if name in there]
 
 
 def _of(choice: Choice, wishes: Wishes) -> Choice:

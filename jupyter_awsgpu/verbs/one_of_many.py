@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from jupyter_awsgpu.errors import AwsGpuError
 from jupyter_awsgpu.model import InstanceState
 from jupyter_awsgpu.verbs.access import ensure_access
 from jupyter_awsgpu.verbs.attempts import note_found
-from jupyter_awsgpu.verbs.choice import Choice
+from jupyter_awsgpu.verbs.choice import Choice, require_consent
 from jupyter_awsgpu.verbs.data import near_data
 from jupyter_awsgpu.verbs.guard import arm_guard
 from jupyter_awsgpu.verbs.launch import Launch
+from jupyter_awsgpu.verbs.preflight import cleared
 from jupyter_awsgpu.verbs.selection import with_tunnel
 from jupyter_awsgpu.verbs.start import RUNNING_WITHIN_S
+from jupyter_awsgpu.verbs.wishes import require_same_wishes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from jupyter_awsgpu.verbs.arrival import Way
     from jupyter_awsgpu.verbs.workbench import Workbench
 
+T = TypeVar("T")
+
 PATIENT_REPLAYS = 12
 """EC2 gives an account two RunInstances a second: of many at once the last ones are told to come again, often."""
 
@@ -36,31 +41,55 @@ SETTLED_WITHIN_S = 60.0
 
 
 class Common:
-    """What the machines of one `launch --count` share: key and group, the look at EC2, and the word to stop."""
+    """What the machines of one `launch --count` share: what is asked once, the look at EC2, and the word to stop.
 
-    def __init__(self, bench: Workbench, identity: Identity) -> None:
+    `count` machines are to be made.
+    """
+
+    def __init__(self, bench: Workbench, identity: Identity, count: int) -> None:
         self.identity = identity
         self._bench = bench
+        self._count = self._missing = count
+        self._asking = threading.Lock()
+        self._answers: dict[tuple[object, ...], Any] = {}
         self._lock = threading.Lock()
-        self._access: dict[tuple[str, int], Access | AwsGpuError] = {}
         self._watches: dict[str, Watch] = {}
         self._stop = threading.Event()
         self._requests = 0
         self._answered = threading.Condition()
 
-    def access(self, cloud: Cloud, wishes: Wishes, vpc_id: str | None, tries: int) -> Access:
-        """Return key pair and group of a region, asked for once; anew for who comes again. Raises what was refused."""
-        key = (cloud.region, tries)
-        with self._lock:
-            if key not in self._access:
+    def once(self, question: tuple[object, ...], ask: Callable[[], T]) -> T:
+        """Return the answer to a question that is asked once for all of them. Raises what was refused."""
+        with self._asking:
+            if question not in self._answers:
                 try:
-                    self._access[key] = ensure_access(self._bench, cloud, self.identity, wishes, vpc_id)
+                    self._answers[question] = ask()
                 except AwsGpuError as exc:
-                    self._access[key] = exc
-            found = self._access[key]
+                    self._answers[question] = exc
+            found: T | AwsGpuError = self._answers[question]
         if isinstance(found, AwsGpuError):
             raise found
         return found
+
+    def access(self, cloud: Cloud, wishes: Wishes, vpc_id: str | None, tries: int) -> Access:
+        """Return key pair and group of a region, asked for once; anew for who comes again. Raises what was refused."""
+        question = ("access", cloud.region, tries)
+        return self.once(question, lambda: ensure_access(self._bench, cloud, self.identity, wishes, vpc_id))
+
+    def choice_in(self, region: str, wishes: Wishes, *, yes: bool) -> Choice:
+        """Return what another region would give: with room for what is missing, and agreed to for all of them.
+
+        The first that comes there has it judged for the others. Raises what refuses it, `NeedsYes` among them.
+        """
+
+        def judge() -> Choice:
+            there = replace(wishes, region=region, zone=None, nodes=max(1, self._missing))
+            choice = cleared(self._bench, there)
+            for_all = replace(there, nodes=self._count)
+            require_consent(self._bench, replace(choice, wishes=for_all), yes=yes)
+            return choice
+
+        return self.once(("choice", region), judge)
 
     def until_running(self, instance: Instance) -> Instance:
         """Return an instance once it runs."""
@@ -91,11 +120,14 @@ class Common:
         with self._answered:
             self.require_wanted()
             self._requests += 1
+        made = 0
         try:
             yield
+            made = 1
         finally:
             with self._answered:
                 self._requests -= 1
+                self._missing -= made
                 self._answered.notify_all()
 
     def stop(self) -> None:
@@ -129,7 +161,7 @@ class OneOfMany(Launch):
 
     def _continue_one(self, instance: Instance, data: Volume | None) -> Instance:
         note_found(self.bench, (instance,))
-        self._require_same_wishes(instance)
+        require_same_wishes(self.wishes, instance)
         booting = instance.state is not InstanceState.RUNNING
         if instance.state is InstanceState.PENDING:
             (instance,) = self._running((instance,))
@@ -139,6 +171,14 @@ class OneOfMany(Launch):
             instance = start_instance(self.bench, instance, self.operation)
         arm_guard(self.bench, (instance,), self.operation)
         return self._arrive((with_tunnel(self.bench, instance),), data, booting=booting)
+
+    def _choice_in(self, region: str, *, yes: bool) -> Choice:
+        choice = self._common.choice_in(region, self.wishes, yes=yes)
+        return replace(choice, wishes=replace(choice.wishes, name=self.wishes.name, nodes=1))
+
+    def _other_regions(self, tried: str) -> list[str]:
+        ask = super()._other_regions
+        return self._common.once(("regions", tried), lambda: ask(tried))
 
     def _requested(self, choice: Choice, entry: JournalEntry, request: dict[str, Any]) -> tuple[Instance, ...]:
         with self._common.requesting():

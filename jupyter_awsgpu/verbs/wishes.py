@@ -8,12 +8,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jupyter_awsgpu.errors import AwsGpuError, BadName, BadValue
+from jupyter_awsgpu.errors import AwsGpuError, BadName, BadValue, OtherWishes
 from jupyter_awsgpu.model import DEFAULT_NAME, Wishes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from jupyter_awsgpu.model import Instance
     from jupyter_awsgpu.settings import AWSGPU
 
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}")
@@ -113,6 +114,27 @@ def remedies_of(wishes: Wishes) -> Iterator[None]:
         exc.facts.setdefault("instance_type", wishes.instance_type)
         exc.facts["options"] = options(wishes, exc.speaks_for)
         raise
+
+
+# ── beside what exists ───────────────────────────────────────────────────────────────────────
+
+
+def require_same_wishes(wishes: Wishes, instance: Instance) -> None:
+    """Refuse to pass off one machine for another (`OtherWishes`); every difference is shown."""
+    pairs = [
+        ("type", wishes.instance_type, instance.instance_type),
+        ("region", wishes.region, instance.region),
+        ("zone", wishes.zone, instance.zone),
+        ("image", wishes.image, instance.image_wish),
+        ("engine", wishes.engine, instance.engine or "none"),
+        ("nodes", wishes.nodes if wishes.nodes > 1 or instance.nodes > 1 else None, instance.nodes),
+    ]
+    differing = [f"{what} {has} (you ask {wish})" for what, wish, has in pairs if wish not in (None, has)]
+    if wishes.image is not None and wishes.image == instance.image_id:
+        differing = [text for text in differing if not text.startswith("image")]
+    if differing:
+        command = f"awsgpu launch {wishes.instance_type}{options(wishes, ('name',))}"
+        raise OtherWishes(name=instance.name, difference="; ".join(differing), command=command)
 
 
 # ── what cannot be ───────────────────────────────────────────────────────────────────────────

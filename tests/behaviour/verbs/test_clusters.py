@@ -13,6 +13,7 @@ import pytest
 
 from jupyter_awsgpu import settings as configuration
 from jupyter_awsgpu.errors import (
+    AwsUnreachable,
     BadValue,
     DaskDiffers,
     ExtraMissing,
@@ -28,6 +29,7 @@ from jupyter_awsgpu.errors import (
 )
 from jupyter_awsgpu.model import InstanceState
 from jupyter_awsgpu.surfaces.render import clusters
+from jupyter_awsgpu.verbs.attempts import REPLAYS
 from jupyter_awsgpu.verbs.cleanup import cleanup, leftovers
 from jupyter_awsgpu.verbs.connect import connect, open_
 from jupyter_awsgpu.verbs.dask import dask, require_alike
@@ -382,6 +384,22 @@ def test_a_worker_does_not_start_without_its_head(desk: Desk) -> None:
         start(desk.bench, "many/2")
     assert caught.value.remedy == "awsgpu start many"
     assert {one.state for one in alive(desk)} == {InstanceState.STOPPED}
+
+
+@pytest.mark.parametrize("code", ["drop", "drop-answer"])
+def test_a_replacement_that_was_never_answered_is_finished_by_the_next_launch(desk: Desk, code: str) -> None:
+    """Whether EC2 made it or not, and whether it is known everywhere yet: the same request again, no second machine."""
+    made(desk)
+    terminate(desk.bench, "many/2", yes=True)
+    desk.aws.set(staleness_s=8.0)
+    desk.aws.fail("RunInstances", code, times=REPLAYS)
+    with pytest.raises(AwsUnreachable):
+        made(desk)
+    (open_one,) = [one for one in desk.bench.records.journal.entries() if one.unanswered]
+    made(desk)
+    assert [one.title for one in alive(desk)] == ["many", "many/1", "many/2", "many/3"]
+    assert alive(desk)[2].launch_id == open_one.launch_id
+    assert not any(one.unanswered for one in desk.bench.records.journal.entries())
 
 
 def test_a_launch_killed_after_the_call_goes_on_with_all_machines(desk: Desk) -> None:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import _thread
+import sys
 import threading
+import time
+import traceback
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -12,11 +15,15 @@ import pytest
 
 from jupyter_awsgpu.errors import BadValue, Interrupted, NeedsYes, NotAllLaunched, QuotaTooLow
 from jupyter_awsgpu.model import InstanceState
+from jupyter_awsgpu.verbs.access import OWNER_FACT
 from jupyter_awsgpu.verbs.data import data_volumes
+from jupyter_awsgpu.verbs.launch import launch
 from jupyter_awsgpu.verbs.launch_many import launch_many
+from jupyter_awsgpu.verbs.one_of_many import Common
 from jupyter_awsgpu.verbs.status import status_with_data
 from jupyter_awsgpu.verbs.stop import stop
 from jupyter_awsgpu.verbs.terminate import terminate
+from tests.behaviour.cloud.account import tags_of
 from tests.behaviour.verbs.hosts_that_answer import answering
 
 if TYPE_CHECKING:
@@ -26,7 +33,9 @@ if TYPE_CHECKING:
     from tests.behaviour.verbs.conftest import Desk
 
 LIMIT = "L-DB2E81BA"
+P_LIMIT = "L-417A185B"
 LINE = "awsgpu launch g4dn.xlarge"
+OTHER = "123456789012/user/somebody-else"
 
 
 @pytest.fixture
@@ -62,6 +71,14 @@ def asked(desk: Desk, since: int = 0) -> Counter[str]:
 def so_far(desk: Desk) -> int:
     """Return how many calls there have been."""
     return len(desk.aws.calls())
+
+
+def at_rest(desk: Desk, *names: str) -> None:
+    """Stop machines, and wait until they are stopped."""
+    for one in alive(desk):
+        if one.name in names:
+            stop(desk.bench, one.name)
+            desk.bench.cloud().wait_for(one.instance_id, {InstanceState.STOPPED}, timeout_s=20)
 
 
 def test_each_is_a_launch_of_its_own(desk: Desk) -> None:
@@ -132,15 +149,27 @@ def test_one_that_fails_leaves_the_others_and_the_same_line_goes_on(desk: Desk) 
 def test_those_that_are_stopped_are_started_by_one_call(desk: Desk) -> None:
     """The same line starts what is stopped, all at once, and makes what is missing."""
     made(desk, 3)
-    for number in (1, 2):
-        stop(desk.bench, f"gpu-{number}")
-    for one in alive(desk)[:2]:
-        desk.bench.cloud().wait_for(one.instance_id, {InstanceState.STOPPED}, timeout_s=20)
+    at_rest(desk, "gpu-1", "gpu-2")
     before = so_far(desk)
     machines = made(desk, 4)
     calls = asked(desk, before)
     assert (calls["StartInstances"], calls["RunInstances"]) == (1, 1)
     assert {one.state for one in machines} == {InstanceState.RUNNING}
+
+
+def test_a_stopped_machine_of_another_type_is_refused_and_stays_stopped(desk: Desk) -> None:
+    """What is not the machine asked for is never started; the others are."""
+    made(desk, 1)
+    launch(desk.bench, desk.wish("g4dn.2xlarge", name="gpu-2"), yes=True)
+    at_rest(desk, "gpu-1", "gpu-2")
+    with pytest.raises(NotAllLaunched, match=r"2 of 3 machines are ready; gpu-2: .*g4dn\.2xlarge \(you ask"):
+        made(desk, 3)
+    states = {one.name: one.state for one in alive(desk)}
+    assert states == {
+        "gpu-1": InstanceState.RUNNING,
+        "gpu-2": InstanceState.STOPPED,
+        "gpu-3": InstanceState.RUNNING,
+    }
 
 
 def test_each_has_a_data_volume_of_its_own_that_comes_back_to_its_name(desk: Desk) -> None:
@@ -158,6 +187,22 @@ def test_each_has_a_data_volume_of_its_own_that_comes_back_to_its_name(desk: Des
     assert {name: one.instance_id for name, one in volumes(desk).items()} == again
 
 
+@pytest.mark.parametrize("count", [None, 2])
+def test_data_volumes_are_looked_for_by_whom_aws_takes_us_for_now(desk: Desk, count: int | None) -> None:
+    """The owner remembered from last time is a guess, for one and for many: somebody else's volumes are not ours."""
+    name = "gpu" if count is None else "gpu-1"
+    theirs_has = tags_of(OTHER, name) | {"jupyter-awsgpu:purpose": "data"}
+    desk.bench.cloud().create_volume("us-west-2a", 10, theirs_has)
+    desk.bench.clouds.cache.put(OWNER_FACT, OTHER)
+    if count is None:
+        launch(desk.bench, desk.wish(), yes=True)
+    else:
+        made(desk, count)
+    (theirs,) = data_volumes(desk.bench.cloud(), OTHER)
+    assert theirs.instance_id is None
+    assert [one.data_volume_id for one in alive(desk)] == [None] * (count or 1)
+
+
 def test_all_are_of_one_market(desk: Desk) -> None:
     """`--spot` is of every one; where the market is dear, `prefer` buys each of them on demand."""
     desk.aws.quota("L-3819A6DF", 100)
@@ -172,6 +217,46 @@ def test_each_goes_where_there_is_room_for_it(desk: Desk) -> None:
     assert {one.region for one in machines} == {"ap-northeast-1"}
     assert len({one.security_groups for one in machines}) == 1
     assert alive(desk) == []
+
+
+def test_a_dearer_region_is_agreed_to_for_all_of_them(desk: Desk) -> None:
+    """Two at $0.90 are below the limit, two at $1.215 are not: nothing is made there without a yes to the sum."""
+    desk.bench.settings.confirm_above = 2.0
+    desk.aws.fail("RunInstances", "InsufficientInstanceCapacity", region="us-west-2", times=None)
+    with pytest.raises(NeedsYes, match=r"2 machines of p2\.xlarge cost \$2\.43/h") as caught:
+        made(desk, 2, yes=False, instance_type="p2.xlarge", any_region=True)
+    assert caught.value.remedy == "awsgpu launch p2.xlarge --any-region --count 2 --yes"
+    assert alive(desk) == list(desk.bench.cloud("ap-northeast-1").instances()) == []
+
+
+def test_the_price_is_that_of_all_where_the_first_region_refuses(desk: Desk) -> None:
+    """No room at home, so another region is judged: for the sum, before anything is made."""
+    desk.bench.settings.confirm_above = 2.0
+    desk.aws.quota(P_LIMIT, 0)
+    with pytest.raises(NeedsYes, match=r"2 machines of p2\.xlarge"):
+        made(desk, 2, yes=False, instance_type="p2.xlarge", any_region=True)
+    assert asked(desk)["RunInstances"] == 0
+    assert len(made(desk, 1, yes=False, instance_type="p2.xlarge", any_region=True)) == 1
+
+
+def test_what_the_first_region_made_is_left_where_the_next_one_wants_a_yes(desk: Desk) -> None:
+    """All but one find room at home; the line that goes on carries the yes the last one waits for."""
+    zones = len(desk.bench.cloud().zones_offering("p2.xlarge"))
+    desk.bench.settings.confirm_above = 1.0 * (zones + 1)
+    desk.aws.room("p2.xlarge", 1)
+    with pytest.raises(NotAllLaunched, match=f"{zones} of {zones + 1} machines are ready") as caught:
+        made(desk, zones + 1, yes=False, instance_type="p2.xlarge", any_region=True)
+    assert caught.value.remedy == f"awsgpu launch p2.xlarge --any-region --count {zones + 1} --yes"
+    assert len(alive(desk)) == zones
+
+
+def test_a_limit_elsewhere_is_for_all_of_them(desk: Desk) -> None:
+    """A region with room for one of two is none for the two; each region is judged once."""
+    desk.aws.quota(P_LIMIT, 0)
+    desk.aws.quota(P_LIMIT, 4, region="ap-northeast-1")
+    machines = made(desk, 2, instance_type="p2.xlarge", any_region=True)
+    (region,) = {one.region for one in machines}
+    assert region not in ("us-west-2", "ap-northeast-1")
 
 
 def test_status_asks_no_more_for_many_than_for_one(desk: Desk) -> None:
@@ -214,6 +299,71 @@ def test_ctrl_c_stops_them_all_and_the_same_line_goes_on(desk: Desk) -> None:
     desk.bench = usual
     assert len(made(desk, 4)) == 4
     assert len(alive(desk)) == 4
+
+
+def test_ctrl_c_while_they_are_started_names_all_that_cost(desk: Desk) -> None:
+    """What runs and what was asked to run is named; what stayed stopped, and what was never made, is not."""
+    made(desk, 2)
+    launch(desk.bench, desk.wish("g4dn.2xlarge", name="gpu-3"), yes=True)
+    at_rest(desk, "gpu-2", "gpu-3")
+
+    def listen(event: Event) -> None:
+        if event.step == "start" and event.phase == "started":
+            _thread.interrupt_main()
+
+    desk.bench = replace(desk.bench, listener=listen)
+    with pytest.raises(Interrupted) as caught:
+        made(desk, 4)
+    assert "gpu-1, gpu-2 exist and cost money until you stop them." in caught.value.message
+    assert caught.value.remedy == f"{LINE} --count 4"
+
+
+def test_ctrl_c_before_anything_is_started_names_what_runs(desk: Desk) -> None:
+    """The journal of this machine may not know it: AWS said so at the start."""
+    made(desk, 2)
+    at_rest(desk, "gpu-2")
+    for entry in desk.bench.records.journal.entries():
+        desk.bench.records.journal.end(entry.launch_id, 0.0)  # as on another machine of the same owner
+
+    def listen(event: Event) -> None:
+        if event.step == "account" and event.phase == "done":
+            _thread.interrupt_main()
+
+    desk.bench = replace(desk.bench, listener=listen)
+    with pytest.raises(Interrupted) as caught:
+        made(desk, 3)
+    assert "gpu-1 exists and costs money until you stop it." in caught.value.message
+
+
+def waits_for_answers() -> bool:
+    """Return whether the main thread has heard the first Ctrl-C, and waits for the requests under way."""
+    frame = sys._current_frames().get(threading.main_thread().ident or 0)
+    return any(one.f_code is Common.stop.__code__ for one, _line in traceback.walk_stack(frame))
+
+
+def test_a_second_ctrl_c_names_them_as_the_first_one_does(desk: Desk) -> None:
+    """Whoever does not wait for the answers under way is told what may be there."""
+    asked_for = threading.Event()
+
+    def listen(event: Event) -> None:
+        if event.step == "request":
+            asked_for.set()
+
+    def press_twice() -> None:
+        asked_for.wait()
+        _thread.interrupt_main()
+        while not waits_for_answers():
+            time.sleep(0.01)
+        _thread.interrupt_main()
+
+    desk.bench = replace(desk.bench, listener=listen)
+    desk.aws.fail("RunInstances", latency_ms=3000, times=None)
+    impatient = threading.Thread(target=press_twice)
+    impatient.start()
+    with pytest.raises(Interrupted) as caught:
+        made(desk, 2)
+    impatient.join()
+    assert "gpu-1, gpu-2 exist and cost money until you stop them." in caught.value.message
 
 
 @pytest.mark.parametrize("count", [0, -1, 101])
