@@ -154,7 +154,8 @@ def serve(part: dict) -> int:
     while True:
         begun = time.monotonic()
         found = engine.look()
-        rest = pause(time.monotonic() - begun)
+        # One that did not answer is asked again soon: it may just be beginning.
+        rest = pause(time.monotonic() - begun) if "joined" in found else LOOK_EVERY_S
         kept.look(found, rest)
         time.sleep(rest)
 

@@ -70,7 +70,7 @@ CLAIMS = {  # what the text of a notebook promises of the cell that follows, by 
     "07-many-machines": {
         "plan g4dn": [r"2 x \$0\.526/h = \$1\.052/h", "8 needed"],
         "launch g4dn": ["2 workers are at work"],
-        "%awsgpu status": ["many/1", "workers of 2 machines"],
+        "%awsgpu status": ["many/1", "workers of 2 machines|2 machines as one Dask cluster"],  # some seconds old
         "%awsgpu dask": ["processes=2|Workers.*2"],
         "shares =": [r"40 tasks, pi = 3\.14159"],
         "gethostname": ["2 workers on 2 machines"],
