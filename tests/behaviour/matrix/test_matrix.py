@@ -67,8 +67,8 @@ BROKEN: dict[str, tuple[str, str, str, Callable[[Account], None]]] = {
     ),
     "journal after RunInstances": (
         "verbs/attempts.py",
-        "    entry = bench.records.journal.write(_with_request(entry, request))\n",
-        "    entry = _with_request(entry, request)\n",
+        "        entry = _about_to_send(bench, entry)\n",
+        "",
         crash.try_unseen,
     ),
     "host key ignored": (
