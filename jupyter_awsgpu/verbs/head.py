@@ -27,7 +27,7 @@ def head_of(bench: Workbench, nodes: Sequence[Instance]) -> Instance:
     if not first.node:
         return first
     known = bench.cloud(first.region).instances(owner=first.owner, name=first.name)
-    heads = [one for one in known if one.cluster_id == first.cluster_id and not one.node]
+    heads = [one for one in known if one.cluster_id == first.cluster_id and not one.node and one.state.alive]
     if not heads:
         raise head_gone(first)
     if heads[0].state not in (InstanceState.RUNNING, InstanceState.PENDING):

@@ -19,7 +19,7 @@ from jupyter_awsgpu.model import DATA_DEVICE, Image, InstanceState
 from jupyter_awsgpu.verbs.access import resource_tags
 from jupyter_awsgpu.verbs.losses import workers_lost
 from jupyter_awsgpu.verbs.proof import prove
-from jupyter_awsgpu.verbs.selection import choose_all, reach
+from jupyter_awsgpu.verbs.selection import choose_led, reach
 from jupyter_awsgpu.verbs.start import STOPPED_WITHIN_S
 from jupyter_awsgpu.verbs.terminate import terminate
 from jupyter_awsgpu.verbs.wishes import NAME
@@ -55,7 +55,7 @@ def image(
     must answer over SSH, GPU and Jupyter before the original goes; any failure leaves the original whole
     (`ImageUnproven`).
     """
-    nodes = choose_all(bench, name, "image")
+    nodes = choose_led(bench, name, "image")
     instance = nodes[0]
     wished = image_name or f"{instance.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     _require_name(wished)

@@ -115,10 +115,15 @@ def choose(bench: Workbench, name: str | None, verb: str) -> Instance:
     With one, no name is needed; `gpu/2` names a cluster's node. Raises `NothingSelected`,
     `NoSuchInstance`, `NameAmbiguous` or `OtherOwner`; `HeadGone` rather than take a worker for the head.
     """
-    first = choose_all(bench, name, verb)[0]
-    if first.node and name not in (first.instance_id, first.title):
-        raise head_gone(first)
-    return first
+    return choose_led(bench, name, verb)[0]
+
+
+def choose_led(bench: Workbench, name: str | None, verb: str) -> tuple[Instance, ...]:
+    """Return what `choose_all` does, where a cluster is led by its head. Raises what `choose` raises."""
+    nodes = choose_all(bench, name, verb)
+    if nodes[0].node and name not in (nodes[0].instance_id, nodes[0].title):
+        raise head_gone(nodes[0])
+    return nodes
 
 
 def choose_all(bench: Workbench, name: str | None, verb: str) -> tuple[Instance, ...]:

@@ -307,6 +307,15 @@ def test_a_machine_kept_as_an_image_goes_alone(desk: Desk) -> None:
     assert alive(desk)[0].instance_id == head.instance_id
 
 
+def test_no_worker_is_kept_as_the_image_of_a_cluster_without_a_head(desk: Desk) -> None:
+    """`image many --then-terminate` would end all of them with one worker's disk in the image: refused."""
+    head = made(desk)
+    terminate(desk.bench, head.instance_id, yes=True)
+    with pytest.raises(HeadGone):
+        image(desk.bench, "many", then_terminate=True, yes=True, boot=lambda *_: None)
+    assert [one.title for one in alive(desk)] == ["many/1", "many/2", "many/3"]
+
+
 def test_a_machine_that_is_gone_is_replaced_in_its_place(desk: Desk, members: HostsThatAnswer) -> None:
     """The same launch makes the one that is missing, in the zone, with the number and the cluster of the old one."""
     head = made(desk)
