@@ -136,13 +136,16 @@ def _begin(engine, part: dict, say) -> None:  # noqa: ANN001 - a recipe; takes a
     backend, before, wanted = services.seam(), cluster.begun(), _wanted(engine, part)
     for name in set(before) - {one.name for one in wanted}:
         backend.remove(name)
+    old = {}
     for one in wanted:
         if before.get(one.name) != _print(one) or not backend.running(one.name):
             backend.install(one)
+            old[one.name] = backend.pid(one.name)
             backend.restart(one.name)
     paths.write_json(paths.state("cluster.json"), {one.name: _print(one) for one in wanted})
     deadline = time.monotonic() + UP_WITHIN_S
-    while not _right(engine, part):
+    # A restart is an order, not yet done: a process of before that still answers is not what was wished for.
+    while any(pid and backend.pid(name) == pid for name, pid in old.items()) or not _right(engine, part):
         if time.monotonic() > deadline:
             raise commands.Failed("\n".join(commands.tail(paths.log(one.name), lines=4) for one in wanted))
         time.sleep(0.2)

@@ -112,6 +112,7 @@ def _scheduler(part: dict) -> Service:
     host = part["address"] if alone else "0.0.0.0"  # noqa: S104 # nosec B104
     words = ["--protocol", "tls", "--host", host, "--port", str(SCHEDULER_PORT)]
     words += ["--dashboard-address", local, "--scheduler-file", _scheduler_file()]
+    words += ["--preload", paths.program("guest/dask_preload.py")]
     return _service(SCHEDULER, ["scheduler", *words])
 
 
@@ -156,13 +157,12 @@ def look(answer_within: float = ANSWER_WITHIN_S) -> dict:
     """
     about = paths.read_json(_scheduler_file(), {})
     port = (about.get("services") or {}).get("dashboard") or DASHBOARD_PORT
-    counts = _ask(port, "counts", answer_within)
-    known = _ask(port, "identity", answer_within) if counts else {}
-    if not known:
+    counts = _ask(port, "json/counts.json", answer_within)
+    workers = _ask(port, "awsgpu/workers.json", answer_within).get("names") if counts else None
+    if workers is None:
         working = counts.get("processing") or int(_at_work())
         return {"working": working} if working else {}
-    workers = known.get("workers", {}).values()
-    nodes = {str(one.get("name")).partition("-")[0] for one in workers}
+    nodes = {one.partition("-")[0] for one in workers}
     return {
         "joined": len(workers),
         "tasks": counts.get("processing", 0) + counts.get("waiting", 0),
@@ -186,10 +186,10 @@ def _wanted_s(pid: int) -> float:
     return sum(int(part) for text in texts for part in text.split()[:2]) / 1e9
 
 
-def _ask(port: int, what: str, answer_within: float) -> dict:
+def _ask(port: int, page: str, answer_within: float) -> dict:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open("http://127.0.0.1:%d/json/%s.json" % (port, what), timeout=answer_within) as answer:
+        with opener.open("http://127.0.0.1:%d/%s" % (port, page), timeout=answer_within) as answer:
             found = json.load(answer)
     except (OSError, ValueError):
         return {}

@@ -184,6 +184,7 @@ def an_answered_question(stage: Stage, _rng: random.Random) -> None:
     kernel = stage.kernel()
     kernel.execute("input(); import time; time.sleep(9999)")
     stage.until(lambda: stage.waiting() > before, "the question")
+    kernel.hear(lambda one: one["msg_type"] == "input_request")  # ipykernel throws away what came before it
     kernel.send("input_reply", {"value": "yes"}, "stdin")
     stage.until(lambda: stage.waiting() == before, "the answer")
 
