@@ -33,8 +33,8 @@ TAGS = ("name", "owner", "schema", "launch-id")
 GOALS = {
     "status of 1,000 instances, over their pages alone": 1.5,
     "50 launched by --count until all run, over one": 2.0,
-    "50 launched by --count until all run, over 50 bare RunInstances": 2.0,
 }
+BOUND = "50 bare RunInstances alone, over one launch"
 UNITS: dict[str, str] = {}
 
 
@@ -136,23 +136,33 @@ def listed(account: aws_bench.Account, instances: int) -> float:
 
 
 def measure(account: aws_bench.Account, rounds: int, *, instances: int = 1000, count: int = 50) -> dict[str, float]:
-    """Return every figure."""
+    """Return every figure of `GOALS`, and of `BOUND`: what of the launch of many is the simulated AWS's own."""
     client.ask(account.status, "quota", {"region": aws_bench.REGION, "code": "L-DB2E81BA", "value": 100_000})
     account.launch()
-    ratios, beside = [], []
+    ratios, bound = [], []
     for _ in range(rounds):
         one, all_of_them = account.launch()[0], many(account, count)
         sys.stderr.write(f"one {one:.2f} s, {count} {all_of_them:.2f} s\n")
         ratios.append(all_of_them / one)
-        beside.append(all_of_them / bare(account, count))
-    of_status, of_launch, of_bare = GOALS
+        bound.append(bare(account, count) / one)
+    of_status, of_launch = GOALS
     client.ask(account.status, "reset", {})
     client.ask(account.status, "quota", {"region": aws_bench.REGION, "code": "L-DB2E81BA", "value": 100_000})
     return {
         of_status: listed(account, instances),
         of_launch: statistics.median(ratios),
-        of_bare: statistics.median(beside),
+        BOUND: statistics.median(bound),
     }
+
+
+def alone(rounds: int, *, instances: int = 1000, count: int = 50) -> dict[str, float]:
+    """Return every figure, on a simulated AWS of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        account = aws_bench.Account(Path(folder), 100.0)
+        try:
+            return measure(account, rounds, instances=instances, count=count)
+        finally:
+            client.down(Path(folder) / "aws")
 
 
 def main() -> int:
@@ -162,15 +172,11 @@ def main() -> int:
     parser.add_argument("--instances", type=int, default=1000)
     parser.add_argument("--count", type=int, default=50)
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory() as folder:
-        account = aws_bench.Account(Path(folder), 100.0)
-        try:
-            seen = measure(account, asked.rounds, instances=asked.instances, count=asked.count)
-        finally:
-            client.down(Path(folder) / "aws")
+    seen = alone(asked.rounds, instances=asked.instances, count=asked.count)
     for name, value in seen.items():
-        sys.stdout.write(f"{name:60} {value:6.2f}  (at most {GOALS[name]:g})\n")
-    return int(any(value > GOALS[name] for name, value in seen.items()))
+        goal = f"  (at most {GOALS[name]:g})" if name in GOALS else ""
+        sys.stdout.write(f"{name:60} {value:6.2f}{goal}\n")
+    return int(any(seen[name] > goal for name, goal in GOALS.items()))
 
 
 if __name__ == "__main__":

@@ -113,7 +113,9 @@ def as_real(folder: Path) -> dict[str, str]:
         "AWSGPU_DATA_DIR": str(folder / "data"),
         "IPYTHONDIR": str(folder / "ipython"),
     }
-    return {**os.environ, **more}
+    # What pip installs is compiled; a checkout is by its first run, unless the environment forbids it.
+    compiled = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    return {**compiled, **more}
 
 
 def ten_instances(environment: dict[str, str]) -> None:
