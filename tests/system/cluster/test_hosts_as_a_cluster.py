@@ -57,14 +57,18 @@ WORK_S = 45
 """Far longer than the cluster may be idle."""
 
 
-def test_a_result_over_all_machines_is_right_though_one_is_killed(box: dict[str, Any], awsgpu: Awsgpu) -> None:
-    """`Client()` finds a worker on each; the processes of one die with half of the work in them, and it comes back."""
+def test_a_result_over_all_machines_is_right_though_two_break(box: dict[str, Any], awsgpu: Awsgpu) -> None:
+    """`Client()` finds a worker on each; one loses its processes, one more resets; both come back."""
+    last = f"gpu/{NODES - 1}"
+    before = booted(awsgpu, last)
     with fresh_kernel(box) as run:
         assert run(CLIENT + "\n" + WHERE).strip() == EVERYBODY
         assert run(BEGIN).strip() == "begun"
         remote(awsgpu, f"gpu/{NODES - 3}", "sudo", "systemctl", "kill", "-s", "KILL", "awsgpu-dask-worker")
+        awsgpu("ssh", last, "--", "sudo", "systemctl", "reboot", "--force", "--force")  # ends in mid-word
         assert run(END).strip() == RIGHT
         assert run(f"client.wait_for_workers({NODES}, timeout=90)\n" + WHERE).strip() == EVERYBODY
+    assert booted(awsgpu, last) != before
 
 
 def test_a_machine_that_is_gone_is_replaced_by_the_same_launch(box: dict[str, Any], awsgpu: Awsgpu) -> None:
@@ -134,6 +138,11 @@ def remote(awsgpu: Awsgpu, name: str, *command: str) -> str:
     answer = awsgpu("ssh", name, "--", *command)
     assert answer.status == 0, answer.err
     return answer.out
+
+
+def booted(awsgpu: Awsgpu, name: str) -> str:
+    """Return when a machine's first process began, in ticks."""
+    return remote(awsgpu, name, "cat", "/proc/1/stat").split()[21]
 
 
 def ids(awsgpu: Awsgpu) -> dict[int, str]:
