@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+pytestmark = pytest.mark.filterwarnings("ignore:Creating scratch directories is taking")  # Dask, on a busy machine
+
 COMPUTE = """
 import dask.array as da
 from distributed import Client

@@ -264,10 +264,10 @@ def test_status_asks_no_more_for_many_than_for_one(desk: Desk) -> None:
     counts = []
     for count in (1, 8):
         made(desk, count)
-        assert len(status_with_data(desk.bench)[0]) == count  # who we are is known from here on
         before = so_far(desk)
-        status_with_data(desk.bench)
+        assert len(status_with_data(desk.bench)[0]) == count
         counts.append(asked(desk, before))
+        del counts[-1]["GetCallerIdentity"]  # asked where the last answer is some seconds old, for however many
     assert counts[0] == counts[1]
 
 
