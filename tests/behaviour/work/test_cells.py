@@ -155,6 +155,7 @@ def test_arrays_and_frames_come_back_as_they_were(notebook):
     assert np.array_equal(notebook.names["turned"], notebook.names["array"].T)
 
 
+@pytest.mark.timeout(1200)  # a gigabyte each way, on a machine that has much else to do
 def test_a_large_array_goes_and_comes_whole(notebook):
     """Beyond what fits a message: by a file, both ways."""
     size = 125_000_000 if os.environ.get("AWSGPU_TESTS_FULL") else 1_000_000
