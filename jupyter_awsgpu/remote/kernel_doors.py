@@ -253,7 +253,9 @@ class Doors:
             self._sockets[name].send_multipart(
                 [identity, *messages.message(self.key, "kernel_info_reply", header, self.info)]
             )
-            self._say_status(header, "busy" if self.running else "idle")
+            self._say_status(header, "idle")  # the question is over: pages wait for that before they ask anything else
+        if asked and self.running:
+            self._say_status(self.running, "busy")
 
     def _say_status(self, parent: dict[str, Any], state: str) -> None:
         status = messages.message(self.key, "status", parent, {"execution_state": state})
@@ -371,9 +373,17 @@ class Doors:
             return
         self._done += [one for one, session in asked.numbers.items() if one and session not in self._here]
         for session in [one for one in self._held if one not in self._here]:  # the answer has them
-            self._done += [said.number for said in self._held.pop(session)]
+            self._drop(self._held.pop(session))
         self.anew = bool(self._held)  # what follows is for the page that asked
         self._reply(RECALL, asked.channel, asked.request, {"messages": asked.found})
+
+    def _drop(self, held: list[Said]) -> None:
+        """Let go of what waits for a page that is not coming; that its cells began and ended is for all to know."""
+        for said in held:
+            if said.channel == "iopub" and messages.header_of(said.parts).get("msg_type") == "status":
+                self._send(said)
+            else:
+                self._done.append(said.number)
 
     def _saved(self, name: str, parts: list[bytes]) -> None:
         causes = [str(one) for one in messages.content_of(parts).get("ended", [])]

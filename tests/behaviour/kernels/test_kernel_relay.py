@@ -435,6 +435,50 @@ def test_a_page_that_recalls_goes_on_hearing_the_cell(case):
     assert text_of(told, "c1") + "".join(rest) == "".join(f"{i}\n" for i in range(60))
 
 
+def states(page, until_of):
+    """Return the states that a page hears of, with their causes, up to the end of one cause."""
+    heard = []
+    while (until_of, "idle") not in heard:
+        message = page.client.get_iopub_msg(timeout=WITHIN_S)
+        if message["msg_type"] == "status":
+            heard.append((message["parent_header"].get("msg_id"), message["content"]["execution_state"]))
+    return heard
+
+
+def test_the_question_what_kernel_it_is_has_an_end_while_a_cell_runs(case):
+    """JupyterLab asks nothing else before; whose cell it is that runs makes no difference, and busy is said of that."""
+    page = case.start()
+    cell = page.send("import time; time.sleep(9999)")
+    until(lambda: case.status()["execution_state"] == "busy", "it runs")
+    page.close()
+    case.kernel.rest()
+    case.resume()
+    new = case.page()
+    asked = new.client.kernel_info()
+    assert (asked, "busy") in states(new, asked)
+    while True:
+        message = new.client.get_iopub_msg(timeout=WITHIN_S)
+        if message["msg_type"] == "status" and message["parent_header"].get("msg_id") == cell:
+            assert message["content"]["execution_state"] == "busy"
+            break
+
+
+def test_a_cell_that_ended_while_no_page_was_there_leaves_the_kernel_at_rest(case):
+    """Its end reaches a later process of this machine, and no page: the next one is told, and sees an idle kernel."""
+    page = case.start()
+    cell = page.send("import time; time.sleep(1.5)\nprint('unheard')")
+    until(lambda: case.status()["execution_state"] == "busy", "it runs")
+    page.close()
+    case.kernel.rest()
+    case.resume()
+    until(lambda: case.doors[-1].running, "the later process knows that it runs")
+    until(lambda: case.status()["execution_state"] == "idle", "it has ended")
+    new = case.page()
+    assert text_of(new.recall(), "c1") == "unheard\n"
+    assert states(new, cell)[-1] == (cell, "idle")
+    assert case.doors[-1].running is None
+
+
 def test_what_there_was_no_room_for_is_marked(case):
     """Output that was taken makes room for newer; a page opened anew is told how much is missing, and where."""
     page = case.start(keep_bytes=400_000)
