@@ -112,6 +112,10 @@ class Relay:
         content = {"name": "stderr", "text": CUT % (count, size / 1e6, self.limit / 1e6)}
         return [b"stream.stderr", *self.kernel.message("stream", parent, content)]
 
+    def _waits(self, parent: bytes) -> list:
+        """Say whose cell a run will be that has said nothing yet: a page can then follow it."""
+        return [b"status", *self.kernel.message("status", parent, {"execution_state": "busy"})]
+
     def keep(self, channel: str, parts: list, cause: str, output: bool) -> None:
         """Give a message its number, for the laptop."""
         self.runs.add(cause, self.kept.add({"c": channel}, parts, cause), output)
@@ -175,8 +179,10 @@ class Relay:
         """Send a page again, from the beginning, what other pages' cells said and nobody has saved."""
         for run, one in self.runs.told(asking):
             about = {"again": question, "cell": run.cell}
-            if one is None:
+            if one is None and run.lost[0]:
                 self.say(about, self._mark(run.header, *run.lost[:2]))
+            elif one is None:
+                self.say(about, self._waits(run.header))
             elif one.about["c"] == "iopub":
                 self.say(dict(about, number=one.about["n"]), self.kept.parts(one))
         self.say({"recalled": question})

@@ -113,7 +113,7 @@ class Runs:
     def told(self, asking: str):  # noqa: ANN201 - an iterator
         """Yield what a page may have missed, as (run, its message): the cells of others that no page has saved.
 
-        In place of what there was no room for, the message is None.
+        In place of what there was no room for, the message is None; so it is for a cell that waits for its turn.
         """
         for run in self._runs.values():
             if run.session == asking or not run.cell or run.settled:
@@ -124,5 +124,5 @@ class Runs:
                     marked = True
                     yield run, None
                 yield run, self._kept.messages[number]
-            if not marked:
+            if not marked or not run.numbers:
                 yield run, None

@@ -435,6 +435,23 @@ def test_a_page_that_recalls_goes_on_hearing_the_cell(case):
     assert text_of(told, "c1") + "".join(rest) == "".join(f"{i}\n" for i in range(60))
 
 
+def test_a_page_is_told_of_cells_that_wait_for_their_turn(case):
+    """Of a notebook run as a whole, it can follow the cells after the one that runs."""
+    page = case.start()
+    page.send("import time; time.sleep(2)", cell="first")
+    page.send("print('in its turn')", cell="second")
+    until(lambda: case.status()["execution_state"] == "busy", "it runs")
+    page.close()
+    new = case.page()
+    (waits,) = [one for one in new.recall() if one["cell"] == "second"]
+    assert (waits["header"]["msg_type"], waits["content"]) == ("status", {"execution_state": "busy"})
+    heard = []
+    while not heard or heard[-1]["content"].get("execution_state") != "idle":
+        message = new.client.get_iopub_msg(timeout=WITHIN_S)
+        heard += [message] if message["parent_header"].get("msg_id") == waits["parent"]["msg_id"] else []
+    assert "in its turn\n" in [one["content"].get("text") for one in heard]
+
+
 def states(page, until_of):
     """Return the states that a page hears of, with their causes, up to the end of one cause."""
     heard = []
