@@ -6,6 +6,8 @@ import pytest
 
 from tests.notebooks.tutorials import FOLDER, keeps_its_word, leave_nothing
 
+pytestmark = pytest.mark.timeout(900)  # packages are installed in one of them
+
 
 @pytest.mark.parametrize("path", sorted(FOLDER.glob("*.ipynb")), ids=lambda path: path.stem)
 def test_a_tutorial_runs_whole_and_keeps_its_word(path: Path, tmp_path: Path, demo) -> None:

@@ -6,9 +6,9 @@ import pytest
 
 from tests.notebooks.tutorials import FOLDER, keeps_its_word, leave_nothing
 
-ONCE_IS_ENOUGH = {"07-many-machines"}
-"""Whose packages take minutes to install on every machine: the cells are the English one's (tests/unit/documents)."""
-CHINESE = sorted(path for path in (FOLDER / "zh").glob("*.ipynb") if path.stem not in ONCE_IS_ENOUGH)
+CHINESE = sorted((FOLDER / "zh").glob("*.ipynb"))
+
+pytestmark = pytest.mark.timeout(900)  # packages are installed in one of them
 
 
 @pytest.mark.parametrize("path", CHINESE, ids=lambda path: path.stem)
