@@ -35,7 +35,6 @@ GOALS = {
     "50 launched by --count until all run, over one": 2.0,
 }
 BOUND = "50 bare RunInstances alone, over one launch"
-UNITS: dict[str, str] = {}
 
 
 class AllRun(BaseException):

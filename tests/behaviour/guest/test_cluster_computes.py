@@ -198,8 +198,13 @@ def late_to_obey(one: Node, service: str) -> Iterator[None]:
     os.kill(supervisor, signal.SIGSTOP)
     letting_go = threading.Thread(target=held)
     letting_go.start()
-    yield
-    letting_go.join()
+    try:
+        yield
+    except BaseException:
+        os.kill(supervisor, signal.SIGCONT)  # what failed may have given no order
+        raise
+    finally:
+        letting_go.join()
 
 
 def test_other_certificates_start_everything_again(nodes: list[Node]) -> None:
@@ -208,8 +213,8 @@ def test_other_certificates_start_everything_again(nodes: list[Node]) -> None:
     fresh = make_secrets("l-0123456789abcdef")
     with late_to_obey(nodes[0], "dask-scheduler"):
         nodes[0].join(secrets=fresh)
+        assert nodes[0].pid("dask-scheduler") != before
     nodes[1].join(secrets=fresh)
-    assert nodes[0].pid("dask-scheduler") != before
     assert nodes[0].python(COMPUTE).strip() == right(nodes[0])
 
 

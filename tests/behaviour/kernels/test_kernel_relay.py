@@ -172,6 +172,11 @@ class Page:
         self.client.stop_channels()
 
 
+def waits_for(gate):
+    """Return code that goes on once there is such a file."""
+    return f"import os, time\nwhile not os.path.exists({str(gate)!r}):\n    time.sleep(0.02)"
+
+
 class Case:
     """A kernel, its doors, a page."""
 
@@ -198,6 +203,16 @@ class Case:
     def page(self, session=None):
         self.pages.append(Page(self.doors[-1], self.key, session))
         return self.pages[-1]
+
+    def cell_outlives_its_page(self, gate, code=""):
+        """Run a cell that ends once `gate` exists, close its page and be a later process; return the cell."""
+        page = self.start()
+        cell = page.send(f"{waits_for(gate)}\n{code}")
+        until(lambda: self.status()["execution_state"] == "busy", "it runs")
+        page.close()
+        self.kernel.rest()
+        self.resume()
+        return cell
 
     @property
     def kernel(self):
@@ -435,16 +450,17 @@ def test_a_page_that_recalls_goes_on_hearing_the_cell(case):
     assert text_of(told, "c1") + "".join(rest) == "".join(f"{i}\n" for i in range(60))
 
 
-def test_a_page_is_told_of_cells_that_wait_for_their_turn(case):
+def test_a_page_is_told_of_cells_that_wait_for_their_turn(case, tmp_path):
     """Of a notebook run as a whole, it can follow the cells after the one that runs."""
     page = case.start()
-    page.send("import time; time.sleep(2)", cell="first")
+    page.send(waits_for(tmp_path / "gate"), cell="first")
     page.send("print('in its turn')", cell="second")
     until(lambda: case.status()["execution_state"] == "busy", "it runs")
     page.close()
     new = case.page()
     (waits,) = [one for one in new.recall() if one["cell"] == "second"]
     assert (waits["header"]["msg_type"], waits["content"]) == ("status", {"execution_state": "busy"})
+    (tmp_path / "gate").touch()
     heard = []
     while not heard or heard[-1]["content"].get("execution_state") != "idle":
         message = new.client.get_iopub_msg(timeout=WITHIN_S)
@@ -462,14 +478,9 @@ def states(page, until_of):
     return heard
 
 
-def test_the_question_what_kernel_it_is_has_an_end_while_a_cell_runs(case):
+def test_the_question_what_kernel_it_is_has_an_end_while_a_cell_runs(case, tmp_path):
     """JupyterLab asks nothing else before; whose cell it is that runs makes no difference, and busy is said of that."""
-    page = case.start()
-    cell = page.send("import time; time.sleep(9999)")
-    until(lambda: case.status()["execution_state"] == "busy", "it runs")
-    page.close()
-    case.kernel.rest()
-    case.resume()
+    cell = case.cell_outlives_its_page(tmp_path / "gate")
     new = case.page()
     asked = new.client.kernel_info()
     assert (asked, "busy") in states(new, asked)
@@ -480,15 +491,11 @@ def test_the_question_what_kernel_it_is_has_an_end_while_a_cell_runs(case):
             break
 
 
-def test_a_cell_that_ended_while_no_page_was_there_leaves_the_kernel_at_rest(case):
+def test_a_cell_that_ended_while_no_page_was_there_leaves_the_kernel_at_rest(case, tmp_path):
     """Its end reaches a later process of this machine, and no page: the next one is told, and sees an idle kernel."""
-    page = case.start()
-    cell = page.send("import time; time.sleep(1.5)\nprint('unheard')")
-    until(lambda: case.status()["execution_state"] == "busy", "it runs")
-    page.close()
-    case.kernel.rest()
-    case.resume()
+    cell = case.cell_outlives_its_page(tmp_path / "gate", "print('unheard')")
     until(lambda: case.doors[-1].running, "the later process knows that it runs")
+    (tmp_path / "gate").touch()
     until(lambda: case.status()["execution_state"] == "idle", "it has ended")
     new = case.page()
     assert text_of(new.recall(), "c1") == "unheard\n"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -49,7 +49,7 @@ def base_root() -> Path:
 
 @pytest.fixture
 def machine(base_root: Path, tmp_path: Path) -> Iterator[Callable[..., Machine]]:
-    """A function that launches a host: `machine(config=…, prepare=…, lan=…)`. All end with the test."""
+    """A function that launches a host: `machine(config=…, prepare=…)`. All end with the test."""
     with _launching(tmp_path) as launch:
         yield launch
 
@@ -79,7 +79,6 @@ def _launching(folder: Path) -> Iterator[Callable[..., Machine]]:
         config: GuestConfig | None = None,
         prepare: Callable[[hosts.RealHost], None] | None = None,
         ssh_keys: bool = True,
-        **place: Any,
     ) -> Machine:
         records = Records(folder / f"records{len(made)}")
         public = records.keys.public_line("test")
@@ -87,7 +86,7 @@ def _launching(folder: Path) -> Iterator[Callable[..., Machine]]:
         records.pins.write(LAUNCH, (first[1],))
         config = config or GuestConfig("gpu", LAUNCH, "ubuntu", price_per_hour=0.9, version="1.2.3")
         packed = user_data(config, first, "ubuntu") if ssh_keys else b"#cloud-config\n{}\n"
-        real = hosts.RealHost(folder / f"host{len(made)}", packed, (public,), prepare=prepare, **place)
+        real = hosts.RealHost(folder / f"host{len(made)}", packed, (public,), prepare=prepare)
         made.append(real)
         real.start()
         return Machine(real, records, records.keys.path("test"), config)
