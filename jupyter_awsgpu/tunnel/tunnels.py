@@ -73,16 +73,18 @@ class Tunnels:
         local_port: int,
         bind: str = "127.0.0.1",
         forwards: tuple[tuple[int, int], ...] = (),
+        services: tuple[int, ...] = (),
         endpoint: Endpoint | None = None,
         extra: Mapping[str, Any] | None = None,
     ) -> Tunnel:
         """Return a tunnel that is up, the one that is there if it serves.
 
-        `forwards` are further (local, remote) ports over the same connection. The local port may come
-        out as the next free one; it is the same again next time. Raises `PortTaken` or `TunnelLost`.
+        `forwards` are further (local, remote) ports over the same connection, `services` further remote ports
+        that want their own number here. Where the local port or a service's number is taken, it comes out as the
+        next free one, the same again next time. Raises `PortTaken`, `ForwardTaken` or `TunnelLost`.
         """
         with self._lock(instance):
-            wish = _Wish(instance, remote_port, local_port, bind, forwards, endpoint, extra or {})
+            wish = _Wish(instance, remote_port, local_port, bind, forwards, services, endpoint, extra or {})
             present = self._present(instance.instance_id)
             if present is not None and wish.served_by(present) and not self._looks_elsewhere(present, wish):
                 return self._wait_until_up(instance)
@@ -122,24 +124,27 @@ class Tunnels:
     def _start(self, wish: _Wish) -> None:
         instance = wish.instance
         with self._choosing(instance):  # several that begin at once would choose the same port
-            local = self._port(wish)
+            local = self._port(wish, wish.local_port)
+            for service in wish.still_to_place:
+                wish = wish.with_forward(self._port(wish, service, local), service)
             sockets = self._listen(wish, local)
             record = self._record(instance.instance_id)
             record.withdraw_end()
             record.write(wish.document(local, self._log(instance.instance_id)))
-            self._ports.keep(instance.instance_id, wish.local_port, local)
         guarded = [sys.executable, "-I", "-S", guard.__file__, *self._command(str(record.path))]
         try:
             processes.start_detached(guarded, self._errors(instance.instance_id), sockets)
         finally:
             listeners.close(sockets)
 
-    def _port(self, wish: _Wish) -> int:
+    def _port(self, wish: _Wish, wanted: int, *chosen: int) -> int:
         mine = wish.instance.instance_id
-        before = self._ports.before(mine, wish.local_port)
+        before = self._ports.before(mine, wanted)
         others = {local for one in self.all() if one.instance_id != mine for local, _ in one.forwards}
-        taken = others | {local for local, _ in wish.forwards}
-        return ports.choose(wish.bind, wish.local_port, before=before, avoid=taken, name=wish.instance.name)
+        taken = others | {local for local, _ in wish.forwards} | set(chosen)
+        got = ports.choose(wish.bind, wanted, before=before, avoid=taken, name=wish.instance.name)
+        self._ports.keep(mine, wanted, got)
+        return got
 
     def _choosing(self, instance: Instance) -> AbstractContextManager[None]:
         return exclusive(private_folder(self._folder / "locks") / "ports.lock", instance.name, timeout_s=UP_WITHIN_S)
@@ -211,13 +216,25 @@ class _Wish:
     local_port: int
     bind: str
     forwards: tuple[tuple[int, int], ...]
+    services: tuple[int, ...]
     endpoint: Endpoint | None
     extra: Mapping[str, Any]
+
+    @property
+    def still_to_place(self) -> tuple[int, ...]:
+        """The services for which no local port is chosen yet."""
+        placed = {remote for _, remote in self.forwards}
+        return tuple(one for one in self.services if one not in placed)
 
     def served_by(self, tunnel: Tunnel) -> bool:
         """Return whether a tunnel that is there leads where this wish wants to go."""
         here = tunnel.bind == self.bind and tunnel.remote_port == self.remote_port
-        return here and set(self.forwards) <= set(tunnel.forwards)
+        carried = {remote for _, remote in tunnel.forwards}
+        return here and set(self.forwards) <= set(tunnel.forwards) and set(self.services) <= carried
+
+    def with_forward(self, local: int, remote: int) -> _Wish:
+        """Return the wish with one port more."""
+        return replace(self, forwards=(*self.forwards, (local, remote)))
 
     def with_forwards_of(self, tunnel: Tunnel) -> _Wish:
         """Return the wish with the further ports that the tunnel it replaces has: none is lost by asking for one."""

@@ -51,13 +51,18 @@ ANSWER_WITHIN_S = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """What a person asked of the way in; `brings` are files (name, text) for a new instance's guest."""
+    """What a person asked of the way in.
+
+    `services` are remote ports that the tunnel is to carry beside Jupyter's, `brings` files (name, text) for a
+    new instance's guest.
+    """
 
     local_port: int
     forwards: tuple[tuple[int, int], ...] = ()
     bind: str = "127.0.0.1"
     via: str | None = None
     open_browser: bool = False
+    services: tuple[int, ...] = ()
     brings: tuple[tuple[str, str], ...] = ()
 
 
@@ -240,6 +245,7 @@ def _tunnel(bench: Workbench, instance: Instance, way: Way, port: int) -> Tunnel
         local_port=way.local_port,
         bind=way.bind,
         forwards=way.forwards,
+        services=way.services,
         endpoint=_target(bench, instance, way),
         extra=tunnel_extra(bench, way),
     )

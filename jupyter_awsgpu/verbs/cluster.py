@@ -17,7 +17,6 @@ from jupyter_awsgpu.cloud.parallel import parallel
 from jupyter_awsgpu.errors import AwsGpuError, InstanceGone, NoCluster, NotAllNodes
 from jupyter_awsgpu.model import InstanceState, Membership
 from jupyter_awsgpu.remote import cluster, guest
-from jupyter_awsgpu.tunnel import ports
 from jupyter_awsgpu.verbs.access import group_name, resource_tags
 from jupyter_awsgpu.verbs.arrival import SSH_WITHIN_S, arrive, contact, dial, follow_setup
 from jupyter_awsgpu.verbs.guard import drop_guard
@@ -158,7 +157,7 @@ def assemble(bench: Workbench, nodes: Sequence[Instance], operation: Operation, 
         return _bring_back(bench, head, nodes, operation, way)
     if head.engine is None:
         return arrive(bench, head, operation, way, booting=booting)
-    way = with_engine(bench, head, way)
+    way = with_engine(head, way)
     with parallel(AT_ONCE) as pool:
         ready = [pool.submit(_make_ready, bench, one, operation, way) for one in nodes[1:]]
         arrived = arrive(bench, head, operation, way, booting=booting)
@@ -181,21 +180,9 @@ def _bring_back(
     return with_tunnel(bench, workers[0])
 
 
-def with_engine(bench: Workbench, head: Instance, way: Way) -> Way:
-    """Return the way, with the ports by which a cluster's scheduler and dashboard are reached from here.
-
-    Those of a tunnel that stands stay; new ones are the engine's own numbers, or the next free.
-    """
-    if head.engine is None or head.node:
-        return way
-    tunnel = bench.tunnels.find(head.instance_id)
-    have = {remote: local for local, remote in tunnel.forwards[1:]} if tunnel else {}
-    found: list[tuple[int, int]] = []
-    for remote in ENGINE_PORTS:
-        taken = [local for one in bench.tunnels.all() for local, _ in one.forwards] + [local for local, _ in found]
-        local = have.get(remote) or ports.choose(way.bind, remote, before=None, avoid=taken, name=head.name)
-        found.append((local, remote))
-    return replace(way, forwards=(*way.forwards, *found))
+def with_engine(head: Instance, way: Way) -> Way:
+    """Return the way, with the ports by which a cluster's scheduler and dashboard are reached from here."""
+    return way if head.engine is None or head.node else replace(way, services=ENGINE_PORTS)
 
 
 def _make_ready(bench: Workbench, worker: Instance, operation: Operation, way: Way) -> None:

@@ -42,7 +42,7 @@ def connect(
             booting = instance.state is InstanceState.PENDING
             if booting:
                 instance = wait_until_running(bench, instance, operation)
-            return arrive(bench, instance, operation, with_engine(bench, instance, way), booting=booting)
+            return arrive(bench, instance, operation, with_engine(instance, way), booting=booting)
         except KeyboardInterrupt as exc:
             exists = f"{instance.name} runs and costs money until you stop it."
             raise Interrupted(exists=exists, command=f"awsgpu connect {instance.name}") from exc

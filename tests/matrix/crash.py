@@ -8,6 +8,7 @@ end? Is every temporary file gone, and no lock left?
 from __future__ import annotations
 
 import tempfile
+import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 HOWS = ("kill", "interrupt")
 REPEATED = 3
 """Of a boundary that a wait passes again and again, this many are tried: the fourth look at EC2 is the third."""
+
+WRITTEN_WITHIN_S = 60.0
+"""A report comes every few seconds, and the next one takes away what a dead writer left beside it."""
 
 SCRIPT = str(Path(__file__).with_name("work.py"))
 LAUNCH = ("launch", "p2.xlarge", "--yes", "--no-open")
@@ -196,9 +200,12 @@ def one_a_launch(laptop: Laptop) -> None:
 
 
 def _nothing_half_written(folder: Path) -> None:
-    left = [path for path in _records(folder) if path.name.endswith(".part")]
-    if left:
-        raise Lost(f"temporary files: {[str(path.relative_to(folder)) for path in left]}")
+    """Raise `Lost` if a temporary file stays; what the tunnel's process is writing at this moment does not."""
+    deadline = time.monotonic() + WRITTEN_WITHIN_S
+    while left := [path for path in _records(folder) if path.name.endswith(".part")]:
+        if time.monotonic() > deadline:
+            raise Lost(f"temporary files: {[str(path.relative_to(folder)) for path in left]}")
+        time.sleep(0.1)
 
 
 def _records(folder: Path) -> Iterator[Path]:

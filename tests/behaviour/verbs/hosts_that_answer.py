@@ -94,7 +94,8 @@ class TunnelsToOnePage(Tunnels):
 
     def open(self, instance: Instance, **how: Any) -> Tunnel:
         """Return the tunnel at once."""
-        forwards = ((self._port, 8888), *how.get("forwards", ()))
+        services = tuple((self._port + number, port) for number, port in enumerate(how.get("services", ()), 1))
+        forwards = ((self._port, 8888), *how.get("forwards", ()), *services)
         self._open[instance.instance_id] = Tunnel(
             instance.instance_id, instance.name, forwards, 1, 0.0, "up", self._since
         )

@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 from tests.system.tunnel.small_web import get, get_over
+from tests.system.tunnel.tunnel_case import BUSY_S
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(3600)]
 
@@ -170,10 +171,10 @@ def test_nothing_is_left_over_from_many_connections(bench):
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda index: _visit(port, index), range(500)))
         process = bench.process()
-        _settle(process)
+        _settle(process, 8)
         before = (process.num_threads(), process.num_fds(), process.memory_info().rss)
         list(pool.map(lambda index: _visit(port, index), range(CONNECTIONS)))
-    _settle(process)
+    _settle(process, before[0] + 1)
     after = (process.num_threads(), process.num_fds(), process.memory_info().rss)
     assert after[0] <= before[0] + 1
     assert after[1] <= before[1] + 1
@@ -198,8 +199,8 @@ def _visit(port: int, index: int) -> None:
             assert get_over(sock) == b"hi"
 
 
-def _settle(process: psutil.Process) -> None:
-    """Wait until the threads that served the connections have gone: idle ones stay some seconds."""
-    deadline = time.monotonic() + 20
-    while process.num_threads() > 8 and time.monotonic() < deadline:
+def _settle(process: psutil.Process, threads: int) -> None:
+    """Wait until no more threads than these are left: those that served the connections stay idle some seconds."""
+    deadline = time.monotonic() + 20 + BUSY_S
+    while process.num_threads() > threads and time.monotonic() < deadline:
         time.sleep(0.2)

@@ -103,6 +103,20 @@ def test_a_further_port_that_is_taken_is_named(bench, ask):
     assert ask(first.local_port) == b"hi"
 
 
+def test_a_service_has_its_own_number_here_or_the_next_free_one(bench, ask):
+    """Two clusters begun at once on one laptop: the second has the next number, again next time, and no failure."""
+    first = bench.open()
+    with contextlib.closing(Web()) as other:  # on this machine it holds its number itself
+        wish = {"local_port": first.local_port, "services": (other.port,)}
+        tunnel = bench.open(**wish)
+        ((got, remote),) = tunnel.forwards[1:]
+        assert remote == other.port < got <= remote + 50
+        assert ask(got) == b"hi"
+        assert bench.open(**wish).pid == tunnel.pid
+        bench.tunnels.close(ID)
+        assert bench.open(**wish).forwards == tunnel.forwards
+
+
 def test_a_half_closed_connection_gets_its_answer(bench):
     """A client that ends its side still receives what the server says then."""
     port = bench.open().local_port
