@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 _EXCLUSIVE = getattr(socket, "SO_EXCLUSIVEADDRUSE", 0)  # Windows only
 
+LOOPBACK = "127.0.0.1"
+"""Where a tunnel listens unless a person asks for another address."""
+
 TRIED = 50
 """Ports tried after the wanted one."""
 
@@ -33,7 +36,7 @@ def is_free(bind: str, port: int) -> bool:
             return False
     with socket.socket() as probe:  # macOS lets a listener on one address shadow one on all
         probe.settimeout(0.2)
-        return probe.connect_ex(("127.0.0.1", port)) != 0
+        return probe.connect_ex((LOOPBACK, port)) != 0
 
 
 def choose(bind: str, wanted: int, *, before: int | None, avoid: Iterable[int], name: str) -> int:

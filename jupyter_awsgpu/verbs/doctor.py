@@ -12,8 +12,8 @@ from jupyter_awsgpu.cloud.parallel import parallel
 from jupyter_awsgpu.errors import AwsGpuError
 from jupyter_awsgpu.model import Check
 from jupyter_awsgpu.remote.guest import read_report
+from jupyter_awsgpu.tunnel import ports
 from jupyter_awsgpu.verbs.connect import require_running
-from jupyter_awsgpu.verbs.plan import port_is_free
 from jupyter_awsgpu.verbs.selection import choose, endpoint
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def _port(bench: Workbench) -> str:
     port = int(bench.settings.local_port)
     if any(one.local_port == port for one in bench.tunnels.all()):
         return f"{port} is our own tunnel's"
-    if not port_is_free(port):
+    if not ports.is_free(ports.LOOPBACK, port):
         raise _Note(f"{port} is taken; tunnels take the next free one")
     return f"{port} is free"
 

@@ -7,7 +7,6 @@ permission to look) is said to be unknown and stands in nobody's way.
 
 from __future__ import annotations
 
-import socket
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -20,6 +19,7 @@ from jupyter_awsgpu.errors import (
     OtherWishes,
 )
 from jupyter_awsgpu.model import Check, Image, InstanceType, Plan, Wishes
+from jupyter_awsgpu.tunnel import ports
 from jupyter_awsgpu.verbs.access import look_ahead
 from jupyter_awsgpu.verbs.choice import disk_for, highest, require_driver, require_paid_plan, zones_to_try
 from jupyter_awsgpu.verbs.data import data_volumes, dollars, foreseen, present
@@ -216,13 +216,8 @@ class _Inquiry:
 
     def _port(self) -> str:
         port = self.wishes.local_port
-        if port_is_free(port):
+        if any(one.local_port == port and one.name == self.wishes.name for one in self.bench.tunnels.all()):
+            return f"{port} is our own tunnel's"
+        if ports.is_free(ports.LOOPBACK, port):
             return f"{port} is free"
         return f"{port} is taken; the tunnel takes the next free one"
-
-
-def port_is_free(port: int) -> bool:
-    """Return whether a listener could be put on the loopback port."""
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.settimeout(0.5)
-        return probe.connect_ex(("127.0.0.1", port)) != 0

@@ -105,6 +105,10 @@ class TunnelsToOnePage(Tunnels):
         """Return the tunnel that was opened."""
         return self._open.get(instance_id)
 
+    def all(self) -> tuple[Tunnel, ...]:
+        """Return those that were opened."""
+        return tuple(self._open.values())
+
     def close(self, instance_id: str) -> bool:
         """Forget it."""
         return self._open.pop(instance_id, None) is not None

@@ -6,6 +6,7 @@ import pytest
 
 from jupyter_awsgpu.errors import UnknownRegion, UnknownType
 from jupyter_awsgpu.verbs.plan import plan
+from tests.behaviour.verbs.hosts_that_answer import answering
 
 READING = ("Describe", "Get", "List", "AssumeRole")
 
@@ -66,6 +67,20 @@ def test_a_name_in_use_by_another_type_is_seen(desk, launched):
     """An instance of the same name and another type stands in the way of this one."""
     outcome = plan(desk.bench, desk.wish("g5.xlarge", name=launched.name))
     assert refused(outcome).keys() == {"name"}
+
+
+def test_the_port_of_the_instances_own_tunnel_is_not_called_taken(desk, launched):
+    """A launch that continues an instance keeps its tunnel; for another name, the same port is taken."""
+    with answering(desk.bench) as bench:
+        port = bench.tunnels.open(launched).local_port
+        said = {
+            name: check.detail
+            for name in (launched.name, "other")
+            for check in plan(bench, desk.wish(name=name, local_port=port)).checks
+            if check.key == "port"
+        }
+    assert said["first"] == f"{port} is our own tunnel's"
+    assert said["other"] == f"{port} is taken; the tunnel takes the next free one"
 
 
 @pytest.fixture
