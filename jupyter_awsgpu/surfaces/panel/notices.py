@@ -18,6 +18,10 @@ SOON_S = 5 * 60.0
 """How long before an idle stop a person is told."""
 
 
+CUTS = frozenset({"stop", "terminate", "resize", "image"})
+"""Verbs that take the instance away from its tunnel: who gave one is told of it where that verb is shown."""
+
+
 def summary(snapshot: Snapshot, tr: Callable[[str], str]) -> dict[str, Any]:
     """Return the status bar's line as JSON-able values."""
     running = [one for one in snapshot.instances if one.state.bills]
@@ -46,9 +50,10 @@ def toasts(before: Snapshot, now: Snapshot, tr: Callable[[str], str]) -> list[di
     for one in now.instances:
         known = earlier.get(one.instance_id)
         if known is not None:
-            found += (
-                _of_tunnel(known, one, tr) + _of_end(known, one, before.at, now.at, tr) + _of_notice(known, one, tr)
-            )
+            at_work = now.running(one.name)
+            if at_work is None or at_work.verb not in CUTS:
+                found += _of_tunnel(known, one, tr)
+            found += _of_end(known, one, before.at, now.at, tr) + _of_notice(known, one, tr)
     return found
 
 

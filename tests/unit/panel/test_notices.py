@@ -1,5 +1,8 @@
 """The status bar and the toasts say what a person should hear with the sidebar closed."""
 
+import pytest
+
+from jupyter_awsgpu.records.operations import Operations
 from jupyter_awsgpu.surfaces.panel import notices
 
 
@@ -28,6 +31,15 @@ def test_a_tunnel_lost_and_regained_is_told_once_each(look, instance, tr):
     assert [one["level"] for one in notices.toasts(up, lost, tr)] == ["warning"]
     assert notices.toasts(lost, lost, tr) == []
     assert [one["level"] for one in notices.toasts(lost, up, tr)] == ["success"]
+
+
+@pytest.mark.parametrize(("verb", "told"), [("terminate", 0), ("stop", 0), ("push", 1)])
+def test_a_tunnel_cut_by_ones_own_verb_is_no_news(look, instance, tr, tmp_path, verb, told):
+    """Who ends an instance is not told that its tunnel is lost; who pushes to it is."""
+    operations = Operations(tmp_path)
+    with operations.begin(verb, "gpu"):
+        up, lost = (look(instance(phase=phase), operations=operations.recent()) for phase in ("up", "lost"))
+        assert len(notices.toasts(up, lost, tr)) == told
 
 
 def test_an_idle_stop_is_announced_with_a_way_out(look, instance, tr):
