@@ -51,7 +51,7 @@ def _wishes_that_do_not_fit(sidebar):
     """The sentence of the terminal, while one types."""
     for field, value, sentence, good in (
         ("Name", "no spaces", "cannot be a name", "gpu"),
-        ("Disk, GB", "10", "is smaller than the image", "0"),
+        ("Disk, GB", "10", "is smaller than the image", ""),
     ):
         box = sidebar.panel.get_by_label(field, exact=True)
         box.fill(value)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import ipywidgets as w
 
+from jupyter_awsgpu.errors import BadValue
 from jupyter_awsgpu.surfaces.panel.offers import ANY_GPU, ANY_REGION
 from jupyter_awsgpu.verbs.wishes import wishes_from
 
@@ -34,8 +35,8 @@ class Fields:
         self.region = w.Dropdown(description=tr("Region"), options=((here or tr("your profile's"), here),), value=here)
         self.image = w.Dropdown(description=tr("Image"), options=((tr("the best for this type"), ""),), value="")
         self.name = w.Text(description=tr("Name"), value="gpu", continuous_update=False)
-        self.disk = w.BoundedIntText(description=tr("Disk, GB"), value=0, min=0, max=16384)
-        self.disk.tooltip = tr("0: 40 GB, or what the image needs")
+        self.disk = w.Text(description=tr("Disk, GB"), continuous_update=False)
+        self.disk.tooltip = tr("Empty: 40 GB, or what the image needs")
         self.spot = w.Dropdown(description=tr("Market"), options=_markets(tr), value="no")
         idle, cap = int(settings.idle_stop_minutes), float(settings.max_hours)
         self.idle = w.Dropdown(description=tr("Idle stop"), options=_idle(idle, tr), value=idle)
@@ -67,7 +68,7 @@ class Fields:
             any_region=self.region.value == ANY_REGION or None,
             region=self.region_here,
             image=str(self.image.value) or None,
-            disk_gb=int(self.disk.value) or None,
+            disk_gb=_whole_gb(str(self.disk.value)),
             spot=str(self.spot.value),
         )
         return replace(wishes, idle_stop_minutes=int(self.idle.value) or None, max_hours=float(self.cap.value) or None)
@@ -95,9 +96,18 @@ class Fields:
         if "--any-region" in options:
             _choose(self.region, ANY_REGION)
         if options.get("--disk", "").isdigit():
-            self.disk.value = int(options["--disk"])
+            self.disk.value = options["--disk"]
         if options.get("--name"):
             self.name.value = options["--name"]
+
+
+def _whole_gb(text: str) -> int | None:
+    if not text.strip():
+        return None
+    try:
+        return int(text)
+    except ValueError:
+        raise BadValue(option="--disk", value=repr(text), expected="it takes 1 to 16384 GB", verb="launch") from None
 
 
 def _choose(field: w.Dropdown, value: str) -> None:

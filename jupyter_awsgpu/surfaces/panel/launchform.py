@@ -109,6 +109,7 @@ class LaunchForm(Column):
         self._refusal.show(None)
         self._checks.value = preflight.draw(found, self._tr)
         self._remedies.children = tuple(self._remedy(one.detail, one.remedy) for one in found.refusals if one.remedy)
+        self.fields.disk.placeholder = str(found.disk_gb)  # what an empty field stands for
         self.button.description = preflight.button_label(found, self._tr)
         self.button.disabled = not found.ok
 

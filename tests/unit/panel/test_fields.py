@@ -3,7 +3,7 @@
 import pytest
 
 from jupyter_awsgpu import settings
-from jupyter_awsgpu.errors import BadName
+from jupyter_awsgpu.errors import BadName, BadValue
 from jupyter_awsgpu.surfaces.panel.fields import Fields, set_options
 
 
@@ -33,6 +33,16 @@ def test_a_bad_name_is_refused_before_anybody_is_asked(fields):
     fields.name.value = "no spaces"
     with pytest.raises(BadName):
         fields.wishes()
+
+
+@pytest.mark.parametrize("typed", ["much", "40 GB", "4.5", "-1", "0", "16385", "9" * 5000])
+def test_a_bad_disk_is_refused_before_anybody_is_asked(fields, typed):
+    """As a terminal would refuse it; an empty field leaves the disk to the image."""
+    fields.disk.value = typed
+    with pytest.raises(BadValue, match="--disk"):
+        fields.wishes()
+    fields.disk.value = " "
+    assert fields.wishes().disk_gb is None
 
 
 def test_a_remedy_fills_the_form(fields):
