@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_awsgpu.verbs.journey import Journey, legs_of
-from jupyter_awsgpu.verbs.selection import choose_all
+from jupyter_awsgpu.verbs.selection import choose_led
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,16 +30,17 @@ def push(
 
     To a cluster they go machine by machine. `to` is another folder there. What .gitignore and .awsgpuignore
     leave out stays, unless `everything`; nothing is deleted there. Raises `NeedsYes` where a newer file would
-    be overwritten, `NothingThere`, `TransferFailed`, and the errors of the way in.
+    be overwritten, `NothingThere`, `TransferFailed`, `HeadGone` (another head would lack them), and the errors of
+    the way in.
     """
     legs = legs_of(paths, to, push=True, cwd=Path.cwd())
     done: Transfer | None = None
-    for one in choose_all(bench, name, "push"):  # one after the other: they share this machine's line
+    for one in choose_led(bench, name, "push"):  # one after the other: they share this machine's line
         journey = Journey(bench, "push", one, everything=everything, yes=yes)
         made = journey.travel(legs, shlex.join(["awsgpu", "push", *paths, "--name", name or one.name]))
         done = made if done is None else _together(done, made)
     if done is None:
-        raise AssertionError  # `choose_all` returns something or raises
+        raise AssertionError  # `choose_led` returns something or raises
     return done
 
 

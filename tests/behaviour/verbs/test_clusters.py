@@ -36,6 +36,7 @@ from jupyter_awsgpu.verbs.dask import dask, require_alike
 from jupyter_awsgpu.verbs.image import image
 from jupyter_awsgpu.verbs.launch import launch
 from jupyter_awsgpu.verbs.provision import provision
+from jupyter_awsgpu.verbs.push import push
 from jupyter_awsgpu.verbs.resize import resize
 from jupyter_awsgpu.verbs.start import start
 from jupyter_awsgpu.verbs.status import status
@@ -46,6 +47,7 @@ from tests.behaviour.verbs.test_guard import GROUP, role  # noqa: F401 - a fixtu
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from jupyter_awsgpu.model import Instance
     from jupyter_awsgpu.verbs.workbench import Workbench
@@ -371,6 +373,18 @@ def test_no_worker_is_taken_for_a_head_that_is_gone(
     assert caught.value.remedy == "awsgpu launch g4dn.xlarge --name many --nodes 4 --engine dask"
     assert members.told == told
     assert all(desk.bench.tunnels.find(one.instance_id) is None for one in alive(desk))
+
+
+def test_nothing_is_pushed_to_a_cluster_without_a_head(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The workers alone would have the files, and the head that is launched next would not: it is said first."""
+    head = made(desk)
+    terminate(desk.bench, head.instance_id, yes=True)
+    (tmp_path / "train.py").write_text("pass")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(HeadGone):
+        push(desk.bench, ["train.py"], "many")
 
 
 def test_a_launch_makes_another_head(desk: Desk, members: HostsThatAnswer) -> None:
