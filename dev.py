@@ -50,6 +50,7 @@ def main() -> int:
     if sys.version_info < OLDEST:
         return again_with_newer_python()
     os.chdir(ROOT)
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # thousands of processes begin here: each would compile us anew
     try:
         return int(options.door(options, pytest_arguments) or 0)
     except subprocess.CalledProcessError as failed:

@@ -8,6 +8,7 @@ Where processes cannot be forked, each command begins a new interpreter, too.
 from __future__ import annotations
 
 import atexit
+import functools
 import gc
 import json
 import os
@@ -72,6 +73,9 @@ ROOMS = (
     "jupyter_awsgpu.wiring",
 )
 """What is imported before the forks; importing begins no thread and opens nothing."""
+
+SERVICES = ("ec2", "sts", "service-quotas")
+"""Whose models botocore has read before the forks: those that nearly every verb asks."""
 
 LONGEST_REQUEST = 1 << 17
 END_S = 20.0
@@ -235,6 +239,7 @@ def main() -> None:
     """Import the rooms, then fork; each child goes on here as the module it is to be."""
     for room in ROOMS:
         import_module(room)
+    _read_ahead()
     gc.freeze()  # what is imported stays shared
     module = serve(int(sys.argv[1]))
     status: object = 1
@@ -246,6 +251,21 @@ def main() -> None:
     except BaseException:
         traceback.print_exc()
     _end(status)
+
+
+def _read_ahead() -> None:
+    """Read and pack once what each command would anew: 4 MB of botocore's JSON, and the guest's first part."""
+    import boto3
+    from botocore.loaders import JSONFileLoader
+
+    from jupyter_awsgpu.remote.packed import packed_first
+
+    read = functools.cache(JSONFileLoader().load_file)
+    JSONFileLoader.load_file = lambda _self, path: read(path)  # type: ignore[method-assign, assignment]
+    make: Any = boto3.Session("nobody", "nothing", region_name="us-west-2").client
+    for service in SERVICES:
+        make(service)
+    packed_first()
 
 
 def _end(status: object) -> NoReturn:
