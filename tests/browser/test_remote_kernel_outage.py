@@ -80,6 +80,18 @@ class Page:
     def shows(self, number, text):
         expect(self.cell(number).locator(".jp-OutputArea")).to_contain_text(text, timeout=PATIENCE_MS)
 
+    def comes_to(self, number, text):
+        """Wait for a cell's end; a page whose JupyterLab has given up its connection is opened anew, as a person would.
+
+        It tries seven times, at random moments, and not at all where the server said goodbye.
+        """
+        seen = self.cell(number).locator(".jp-OutputArea", has_text=text)
+        given_up = self.page.locator(".jp-Notebook-ExecutionIndicator[data-status=disconnected]")
+        seen.or_(given_up).first.wait_for(state="attached")
+        if given_up.count():
+            self.open()
+        self.shows(number, text)
+
     def close(self):
         """Close the tab, unsaved."""
         self.page.goto("about:blank")
@@ -87,8 +99,8 @@ class Page:
     def is_as(self, wanted):
         """Wait for both cells' end; what is saved then is what it would be, had nothing happened."""
         self.page.bring_to_front()  # Chromium draws what is looked at
-        self.shows(0, "first is done")
-        self.shows(1, "second is done")
+        self.comes_to(0, "first is done")
+        self.comes_to(1, "second is done")
         self.is_idle(TITLE)
         assert self.saved() == wanted, self.file.name
 
