@@ -81,7 +81,7 @@ class Page:
         expect(self.cell(number).locator(".jp-OutputArea")).to_contain_text(text, timeout=PATIENCE_MS)
 
     def comes_to(self, number, text):
-        """Wait for a cell's end; a page whose JupyterLab has given up its connection is opened anew, as a person would.
+        """Wait for a cell's end; where JupyterLab has given its connection up, ask for it again, as a person would.
 
         It tries seven times, at random moments, and not at all where the server said goodbye.
         """
@@ -89,7 +89,8 @@ class Page:
         given_up = self.page.locator(".jp-Notebook-ExecutionIndicator[data-status=disconnected]")
         seen.or_(given_up).first.wait_for(state="attached")
         if given_up.count():
-            self.open()
+            self.page.get_by_role("menuitem", name="Kernel", exact=True).click()
+            self.page.get_by_role("menuitem", name="Reconnect to Kernel").click()
         self.shows(number, text)
 
     def close(self):
