@@ -25,6 +25,11 @@ export class PanelKernel implements IPanelKernel {
       kernelPreference: { shouldStart: true, canStart: true, shutdownOnDispose: false }
     });
     this.context.statusChanged.connect((_, status) => this.onStatus(status));
+    this.context.sessionChanged.connect((_, change) => {
+      if (change.newValue === null && !this.restarting) {
+        this.onStatus('dead'); // the server's list of sessions was asked before that of kernels, which would say it
+      }
+    });
     this.context.connectionStatusChanged.connect((_, status) => {
       if (status === 'connected') {
         void this.listen();
@@ -56,6 +61,7 @@ export class PanelKernel implements IPanelKernel {
   async restart(): Promise<void> {
     this.set('starting');
     this.listeningTo = null;
+    this.restarting = true;
     try {
       await this.services.sessions.refreshRunning(); // the server may have ended the session with its kernel
       const alive = (this.connection?.status ?? 'dead') !== 'dead' && !this.context.isTerminating;
@@ -64,6 +70,8 @@ export class PanelKernel implements IPanelKernel {
     } catch (reason) {
       console.warn('The kernel of the AWS GPU panel did not start.', reason);
       this.set('dead');
+    } finally {
+      this.restarting = false;
     }
   }
 
@@ -143,6 +151,7 @@ export class PanelKernel implements IPanelKernel {
   private readonly changed = new Signal<IPanelKernel, KernelCondition>(this);
   private readonly messages = new Signal<IPanelKernel, Incoming>(this);
   private now: KernelCondition = 'off';
+  private restarting = false;
   private comm: Kernel.IComm | null = null;
   private started: Promise<void> | null = null;
   private listening: Promise<void> = Promise.resolve();

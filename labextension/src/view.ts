@@ -61,16 +61,24 @@ export class PanelView extends Panel {
       this.manager?.dispose();
       this.manager = await makeManager(kernel, this.rendermime); // before there are widgets to hear of
       const answer = await ask(kernel, `${SHOW}(${JSON.stringify(this.language())})`);
+      if (this.shownFrom !== kernel) {
+        return; // it ended meanwhile, and the view says so
+      }
       if (answer.error !== null) {
         this.refuse(answer.error);
         return;
       }
       const widget = await makeView(this.manager, answer.modelId ?? '');
+      if (this.shownFrom !== kernel) {
+        return;
+      }
       this.empty();
       this.addWidget(widget);
     } catch (reason) {
-      this.shownFrom = null;
-      this.say(String(reason), this.restartButton());
+      if (this.shownFrom === kernel) {
+        this.shownFrom = null;
+        this.say(String(reason), this.restartButton());
+      }
     }
   }
 

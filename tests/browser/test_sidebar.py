@@ -66,6 +66,20 @@ def _reload_and_kill(page, lab):
     page.get_by_role("button", name="Start it again").click()
 
 
+@pytest.mark.parametrize("late", ["kernels", "sessions"])
+def test_the_death_of_the_panels_kernel_shows_whichever_list_tells_it(open_lab, fresh, late):
+    """A page asks for the server's kernels and sessions in turn; either list alone brings the offer to start anew."""
+    page = open_lab()
+    Sidebar(page).open().launch_button()
+    page.route(re.compile(rf"/api/{late}\?"), lambda _: None)  # left unanswered, until it is unrouted
+    fresh.ask(f"api/kernels/{fresh.panel_kernel()}", "DELETE")
+    again = page.get_by_role("button", name="Start it again")
+    again.wait_for()
+    page.unroute_all()
+    again.click()
+    Sidebar(page).launch_button()
+
+
 def _work_in_the_remote_jupyter(page, lab, port):
     remote = page.context.new_page()
     remote.goto(_opened(lab))

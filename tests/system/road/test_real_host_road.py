@@ -9,6 +9,7 @@ import json
 import os
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -113,11 +114,11 @@ def test_a_shutdown_inside_is_a_stopped_instance(box: dict[str, Any], awsgpu: Aw
 def test_terminate_leaves_nothing(box: dict[str, Any], awsgpu: Awsgpu, data_folder: Path) -> None:
     """No instance, tunnel, pin, host process, mount, network namespace or control group is left."""
     traces = Traces.of(awsgpu("status").document[0], data_folder)
-    assert traces.processes()
+    assert traces.processes
     ended = awsgpu("terminate", "--yes")
     assert ended.status == 0, ended.err
     assert awsgpu("status").document == []
-    psutil.wait_procs(traces.processes(), timeout=10)
+    psutil.wait_procs(traces.processes, timeout=10)
     assert traces.left() == []
     assert not (data_folder / "demo" / "pins" / f"{box['launch_id']}.json").exists()
 
@@ -127,43 +128,51 @@ class Traces:
     """Where on this machine an instance that is a real host shows: its network, processes and disk."""
 
     network: str
-    inode: int
     folder: Path
     instance_id: str
+    processes: tuple[psutil.Process, ...]
+    """Those of the host and of its tunnel, while it lives: afterwards its namespace's number is another's."""
 
     @classmethod
     def of(cls, box: dict[str, Any], data_folder: Path) -> Traces:
-        gateway = (
-            box["public_address"].rpartition(".")[0] + "." + str(int(box["public_address"].rpartition(".")[2]) - 1)
-        )
+        start, _, last = box["public_address"].rpartition(".")
+        gateway = f"{start}.{int(last) - 1}"
         links = json.loads(subprocess.check_output(["ip", "-j", "addr"]))
         network = next(one["ifname"] for one in links for at in one["addr_info"] if at.get("local") == gateway)
         folder = data_folder / "demo" / "aws" / "hosts" / box["instance_id"]
-        return cls(network, (Path("/run/netns") / network).stat().st_ino, folder, box["instance_id"])
-
-    def processes(self) -> list[psutil.Process]:
-        """Return the host's processes and its tunnel's."""
-        found = []
-        for process in psutil.process_iter():
-            try:
-                inside = Path(f"/proc/{process.pid}/ns/net").stat().st_ino == self.inode
-                serves = any(self.instance_id in word for word in process.cmdline())
-            except (psutil.Error, OSError):
-                continue
-            if inside or serves:
-                found.append(process)
-        return found
+        inside = _processes_in((Path("/run/netns") / network).stat().st_ino)
+        return cls(network, folder, box["instance_id"], (*inside, *_processes_naming(box["instance_id"])))
 
     def left(self) -> list[str]:
-        """Return what of it is still there."""
+        """Return what of it is still there; a process started meanwhile shows by the host's control group."""
         places = [Path("/run/netns") / self.network, Path("/sys/class/net") / self.network, self.folder]
         places += [root / self.network for root in (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/unified"))]
         mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8")
         return [
             *(str(place) for place in places if place.exists()),
-            *(str(process) for process in self.processes()),
+            *(str(process) for process in self.processes if process.is_running()),
+            *(str(process) for process in _processes_naming(self.instance_id)),
             *(line for line in mounts.splitlines() if str(self.folder) in line),
         ]
+
+
+def _processes_in(network: int) -> list[psutil.Process]:
+    """Return the processes in a network namespace, by its inode."""
+    return _processes(lambda one: Path(f"/proc/{one.pid}/ns/net").stat().st_ino == network)
+
+
+def _processes_naming(instance_id: str) -> list[psutil.Process]:
+    """Return the processes that were started for an instance."""
+    return _processes(lambda one: any(instance_id in word for word in one.cmdline()))
+
+
+def _processes(fits: Callable[[psutil.Process], bool]) -> list[psutil.Process]:
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):  # it ended while it was looked at
+            if fits(process):
+                found.append(process)
+    return found
 
 
 def _host_keys(address: str) -> list[str]:
