@@ -1,7 +1,8 @@
 /** The hidden kernel: started once, found again by every tab, its comm opened after each (re)start. */
-import { SessionContext } from '@jupyterlab/apputils';
+import type { SessionContext } from '@jupyterlab/apputils';
 import type { Kernel, KernelMessage, ServiceManager } from '@jupyterlab/services';
 import { Signal } from '@lumino/signaling';
+import { hiddenSession } from './hiddensession';
 import { COMM_TARGET, readMessage } from './protocol';
 import type { Incoming, Outgoing } from './protocol';
 import type { IPanelKernel, KernelCondition } from './tokens';
@@ -15,15 +16,7 @@ export class PanelKernel implements IPanelKernel {
     private readonly kernelName: () => string,
     private readonly language: () => string
   ) {
-    this.context = new SessionContext({
-      kernelManager: services.kernels,
-      sessionManager: services.sessions,
-      specsManager: services.kernelspecs,
-      path: 'awsgpu-panel',
-      name: 'AWS GPU panel',
-      type: 'awsgpu',
-      kernelPreference: { shouldStart: true, canStart: true, shutdownOnDispose: false }
-    });
+    this.context = hiddenSession(services);
     this.context.statusChanged.connect((_, status) => this.onStatus(status));
     this.context.sessionChanged.connect((_, change) => {
       if (change.newValue === null && !this.restarting) {
@@ -105,10 +98,8 @@ export class PanelKernel implements IPanelKernel {
   private async openComm(kernel: Kernel.IKernelConnection): Promise<void> {
     // in subshells a press of one of two pages could get lost; nothing of the panel's blocks its kernel
     (kernel as { commsOverSubshells?: string }).commsOverSubshells = 'disabled';
-    let reply: KernelMessage.IExecuteReplyMsg;
-    try {
-      reply = await kernel.requestExecute({ code: LISTEN, silent: true, store_history: false }).done;
-    } catch {
+    const reply = await kernel.requestExecute({ code: LISTEN, silent: true }).done.catch(() => null);
+    if (reply === null) {
       this.listeningTo = null; // it died before it answered; the next one is listened to anew
       return;
     }
