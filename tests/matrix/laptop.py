@@ -99,12 +99,15 @@ class Account:
 
     def __init__(self, code: Path = ROOT) -> None:
         self._interpreter = Interpreter(code)
+        self._scene = ""
 
     def __enter__(self) -> Self:
         self._folder = Path(tempfile.mkdtemp(prefix="awsgpu-matrix-"))
         return self
 
     def __exit__(self, *_exc: object) -> None:
+        if self._scene:
+            self._forget(self._laptop())
         client.down(self._folder / "demo" / "aws")
         self._interpreter.close()
         shutil.rmtree(self._folder, ignore_errors=True)
@@ -112,12 +115,32 @@ class Account:
     @contextmanager
     def fresh(self) -> Iterator[Laptop]:
         """Lend the laptop, as if nothing had ever been done; afterwards all of the trial is ended and forgotten."""
+        with self.lent("") as (laptop, _stands):
+            yield laptop
+
+    @contextmanager
+    def lent(self, scene: str) -> Iterator[tuple[Laptop, bool]]:
+        """Lend the laptop, and say whether a scene stands there from the trial before, to be left as it was found.
+
+        Where none stands, it is as if nothing had ever been done. After an error, and without the name of a scene,
+        all is ended and forgotten.
+        """
+        laptop = self._laptop()
+        stands = bool(scene) and scene == self._scene
+        if self._scene and not stands:
+            self._forget(laptop)
+        self._scene = ""
+        try:
+            yield laptop, stands
+            self._scene = scene
+        finally:
+            if not self._scene:
+                self._forget(laptop)
+
+    def _laptop(self) -> Laptop:
         laptop = Laptop(self._folder, self._interpreter)
         laptop.demo  # noqa: B018 - starts it
-        try:
-            yield laptop
-        finally:
-            self._forget(laptop)
+        return laptop
 
     def _forget(self, laptop: Laptop) -> None:
         laptop.close_faults()
