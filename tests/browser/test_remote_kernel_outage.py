@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 import time
 from contextlib import suppress
@@ -93,6 +94,22 @@ class Page:
             self.page.get_by_role("menuitem", name="Reconnect to Kernel").click()
         self.shows(number, text)
 
+    def follow_sockets(self):
+        """Open it anew, with its connections in reach."""
+        self.sockets = []
+        self.page.route_web_socket(
+            re.compile("/channels"), lambda here: self.sockets.append((here, here.connect_to_server()))
+        )
+        self.open()
+        self.is_idle(TITLE)
+
+    def dismiss(self):
+        """Have its connections end as by a server that says goodbye: JupyterLab itself tries none again."""
+        for here, there in self.sockets:
+            there.close()
+            here.close(code=1001)
+        self.page.locator(".jp-Notebook-ExecutionIndicator[data-status=disconnected]").first.wait_for(state="attached")
+
     def close(self):
         """Close the tab, unsaved."""
         self.page.goto("about:blank")
@@ -151,7 +168,7 @@ def notebook(fresh, chromium, instance):
 def test_outages_restarts_and_closed_pages_leave_no_trace(demo, fresh, instance, notebook):
     """What nobody could hear is saved as from an uncut run: by a page that stayed open, and by pages opened anew.
 
-    One of them is Notebook 7's.
+    One of them is Notebook 7's, one the server said goodbye to.
     """
     left = notebook("left.ipynb", plain=True)
     left.run_all()
@@ -159,11 +176,17 @@ def test_outages_restarts_and_closed_pages_leave_no_trace(demo, fresh, instance,
     left.close()
     left.open()  # while its cells run
 
-    uncut = notebook("uncut.ipynb")
-    uncut.run_all()
+    uncut, dismissed = notebook("uncut.ipynb"), notebook("dismissed.ipynb")
+    dismissed.follow_sockets()
+    for one in (uncut, dismissed):
+        one.run_all()
+        one.shows(0, "first 1")
+    dismissed.dismiss()
     uncut.shows(1, "second is done")
     wanted = uncut.saved()
     left.is_as(wanted)
+    dismissed.shows(1, "second is done")  # connected again by nobody's hand
+    dismissed.is_as(wanted)
 
     cut, anew = notebook("cut.ipynb"), notebook("anew.ipynb")
     for one in (anew, cut):

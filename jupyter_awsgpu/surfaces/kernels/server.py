@@ -9,8 +9,11 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from jupyter_server.auth.decorator import allow_unauthenticated
 from jupyter_server.extension.application import ExtensionApp
+from jupyter_server.utils import url_path_join
 from tornado.ioloop import PeriodicCallback
+from tornado.web import RequestHandler
 
 from jupyter_awsgpu.surfaces.kernels import waiting
 from jupyter_awsgpu.surfaces.kernels.provisioner import Provisioner
@@ -23,6 +26,20 @@ NOTED_EVERY_MS = 2000
 
 ARRIVED_S = 0.3
 """How long the last messages may take from here to the pages."""
+
+
+class Leaving(RequestHandler):
+    """Answers for a server that ends: that it is out of service, which sends pages to the next one.
+
+    It goes on answering pages it is connected to while it lets go of its kernels. That a kernel is no longer
+    in its lists they would take for the kernel's death, and never ask for it again.
+    """
+
+    @allow_unauthenticated  # it says nothing else to anybody
+    def prepare(self) -> None:
+        """Refuse whatever is asked."""
+        self.set_header("Connection", "close")
+        self.send_error(503)
 
 
 class RemoteKernels(ExtensionApp):
@@ -45,6 +62,9 @@ class RemoteKernels(ExtensionApp):
         self._noting.stop()
         await self._note()
         mine = list(self._mine())
+        if mine:
+            lists = url_path_join(self._server.base_url, r"/api/(?:kernels|sessions)(?:/.*)?")
+            self._server.web_app.add_handlers(".*", [(lists, Leaving)])
         for _, manager in mine:
             manager.stop_restarter()
         await asyncio.gather(*(manager.provisioner.stay() for _, manager in mine))

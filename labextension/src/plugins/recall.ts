@@ -4,15 +4,21 @@ import { INotebookTracker } from '@jupyterlab/notebook';
 import type { NotebookPanel } from '@jupyterlab/notebook';
 import { RECALLING_KERNELS } from '../recalled';
 import { RecallingPage } from '../recallingpage';
+import { reconnect } from '../reconnecting';
 
 export const recall: JupyterFrontEndPlugin<void> = {
   id: 'jupyter-awsgpu:recall',
-  description: 'Fills cells whose output nobody could hear.',
+  description: 'Fills cells whose output nobody could hear, and brings back a connection that was given up.',
   autoStart: true,
   requires: [INotebookTracker],
-  activate: (_: JupyterFrontEnd, notebooks: INotebookTracker): void => {
+  activate: (app: JupyterFrontEnd, notebooks: INotebookTracker): void => {
     notebooks.widgetAdded.connect((_, panel) => {
       follow(panel);
+    });
+    app.serviceManager.kernels.runningChanged.connect((_, running) => {
+      notebooks.forEach(panel => {
+        reconnect(panel.sessionContext.session?.kernel, running);
+      });
     });
   }
 };
