@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 import shutil
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -39,10 +40,15 @@ def boundaries(account: Account) -> list[str]:
 
 def test_a_launch_killed_at_some_boundaries_loses_nothing(account: Account, boundaries: list[str]) -> None:
     """A seeded draw, half of it interrupts; what is shown, doubled, left and reached is looked at each time."""
-    drawn = random.Random(1).sample(boundaries, DEATHS)
     assert len(boundaries) > 60, "the harness no longer sees what a launch does"
-    for number, boundary in enumerate(drawn):
-        crash.try_one(LAUNCH, boundary, crash.HOWS[number % 2], account)
+    deaths = 0
+    for boundary in random.Random(1).sample(boundaries, len(boundaries)):
+        with suppress(crash.NotMet):  # a launch that waits longer or shorter passes others; then the next one drawn
+            crash.try_one(LAUNCH, boundary, crash.HOWS[deaths % 2], account)
+            deaths += 1
+        if deaths == DEATHS:
+            return
+    pytest.fail("a launch no longer comes to where it is to die")
 
 
 def test_a_launch_refused_at_some_calls_says_it_and_goes_on_later(account: Account, boundaries: list[str]) -> None:
