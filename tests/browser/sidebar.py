@@ -36,6 +36,10 @@ class Sidebar:
         option.first.wait_for(state="attached")
         box.select_option(option.first.get_attribute("value") or option.first.inner_text())
 
+    def chosen(self, field):
+        """Return the option that a list shows."""
+        return self.panel.get_by_label(field, exact=True).locator("option:checked")
+
     def launch_button(self):
         """Wait for the price on the button, and return it."""
         button = self.panel.get_by_role("button", name=LAUNCH)

@@ -27,6 +27,7 @@ def test_a_gpu_from_the_first_click_to_the_last(open_lab, fresh):
     sidebar.choose("GPU", "K80")
     sidebar.choose("Type", "p2.xlarge")
     expect(sidebar.launch_button()).to_have_text("Launch · $0.90/h")
+    expect(sidebar.chosen("Region")).to_have_text("us-west-2 · $0.90/h")
     assert findings(page) == []
     keep(page, "choosing", "light-en")
 

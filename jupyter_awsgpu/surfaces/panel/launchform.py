@@ -159,6 +159,8 @@ class LaunchForm(Column):
             finally:
                 self._filler = None
         if field.value != before:
+            if field is self.fields.type:
+                self._in_thread(self._load_regions)  # theirs were the prices of another type
             self._wish()
 
     def _in_thread(self, work: Callable[[], None]) -> None:
