@@ -86,8 +86,9 @@ class Tunnels:
         with self._lock(instance):
             wish = _Wish(instance, remote_port, local_port, bind, forwards, services, endpoint, extra or {})
             present = self._present(instance.instance_id)
-            if present is not None and wish.served_by(present) and not self._looks_elsewhere(present, wish):
-                return self._wait_until_up(instance)
+            serves = present is not None and wish.served_by(present) and not self._looks_elsewhere(present, wish)
+            if serves and (joined := self._join(instance)) is not None:
+                return joined
             own = present.forwards if present is not None else ()
             ports.require_free(bind, [one for one in forwards if one not in own], name=instance.name)
             if present is not None:
@@ -157,6 +158,16 @@ class Tunnels:
             return listeners.listen(wish.bind, [local, *(port for port, _ in wish.forwards)])
         except OSError as exc:
             raise PortTaken(port=local, name=wish.instance.name) from exc
+
+    def _join(self, instance: Instance) -> Tunnel | None:
+        """Wait for the tunnel that is there; None where whoever began it died before any process of it was there."""
+        try:
+            return self._wait_until_up(instance)
+        except TunnelLost:
+            left = self.find(instance.instance_id)
+            if left is None or left.pid or left.phase != "closed":
+                raise
+            return None
 
     def _wait_until_up(self, instance: Instance) -> Tunnel:
         deadline = time.monotonic() + UP_WITHIN_S

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import pickle
 import socket
 import struct
@@ -11,11 +12,13 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import psutil
 import pytest
 
 from jupyter_awsgpu.errors import ForwardTaken
+from jupyter_awsgpu.tunnel.record import STARTING_S
 from tests.ports import free_port
 from tests.system.tunnel.small_web import Web, get
 from tests.system.tunnel.tunnel_case import BUSY_S, HERE, ID
@@ -59,6 +62,20 @@ def test_the_tunnel_outlives_whoever_opened_it(bench, ask, tmp_path):
     )
     subprocess.run([sys.executable, "-c", script, str(HERE), str(tmp_path / "given")], check=True, timeout=60)
     assert bench.tunnel().phase == "up"
+    assert ask(port) == b"hi"
+
+
+def test_an_opener_that_died_before_it_began_a_process_is_taken_over(bench, ask):
+    """Its record is waited on, in case a process comes, and then the tunnel is opened by whoever waited."""
+    port = bench.open().local_port
+    path = bench.root / "tunnels" / f"{ID}.json"
+    record = json.loads(path.read_text())
+    bench.tunnels.close(ID)
+    begun = datetime.now(UTC) - timedelta(seconds=STARTING_S - 1)
+    nobody = {"pid": 0, "pid_started": 0.0, "guard": 0, "guard_started": 0.0, "phase": "connecting"}
+    path.write_text(json.dumps(record | nobody | {"since": begun.isoformat()}))
+    again = bench.open(local_port=port)
+    assert (again.phase, again.local_port) == ("up", port)
     assert ask(port) == b"hi"
 
 
