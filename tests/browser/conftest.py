@@ -15,12 +15,13 @@ import psutil
 import pytest
 from playwright import sync_api
 
+from tests import local_jupyter
 from tests.browser.terminal import awsgpu
+from tests.local_jupyter import TOKEN
 from tests.ports import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILT = ROOT / "jupyter_awsgpu" / "labextension"
-TOKEN = "a-token-for-tests"
 PATIENCE_S = 90
 """For a machine that does several things at once; whatever is waited for tells when it is there."""
 
@@ -46,14 +47,12 @@ class Lab:
 
     def start(self, **environment):
         """Start it and wait until it answers."""
-        command = [sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={self.port}"]
-        command += [f"--IdentityProvider.token={TOKEN}", "--allow-root", "--ServerApp.port_retries=0"]
         own = {"JUPYTER_PREFER_ENV_PATH": "0"}  # the labextension that `lab` laid out, not what pip installed earlier
         work = self.home / "work"
         work.mkdir(exist_ok=True)
         with (self.home / "lab.log").open("ab") as log:
             self.process = subprocess.Popen(
-                command,
+                local_jupyter.command("jupyterlab", self.port),
                 cwd=work,
                 env={**os.environ, **own, **environment},
                 stdout=log,

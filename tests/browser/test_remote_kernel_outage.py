@@ -12,10 +12,10 @@ from playwright.sync_api import expect
 
 from jupyter_awsgpu.demo import client
 from tests.browser.terminal import awsgpu
+from tests.local_jupyter import TOKEN
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
-TOKEN = "a-token-for-tests"  # the `lab` fixture's
 FULL = os.environ.get("AWSGPU_TESTS_FULL") == "1"
 CUT_S = 30 if FULL else 6
 LINES = CUT_S

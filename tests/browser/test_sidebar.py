@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import TOKEN
 from tests.browser.looking import findings, keep
 from tests.browser.sidebar import Sidebar
 from tests.browser.terminal import awsgpu
+from tests.local_jupyter import TOKEN
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(900)]
 

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
+from tests.local_jupyter import TOKEN
 from tests.system.host.private_sshd import PrivateSshd
 from tests.system.tunnel.tunnel_case import ID, Bench
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
 
-TOKEN = "a-token-for-tests"  # the `lab` fixture's
 CELLS = (
     "import itertools, os; turns = itertools.count(1)",
     "print(f'answer {next(turns)} of kernel {os.getpid()}.')",

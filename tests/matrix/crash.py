@@ -10,6 +10,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections import Counter
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -174,9 +175,7 @@ def try_one(case: Case, boundary: str, how: str, account: Account) -> None:
 
 
 def _die_once(case: Case, boundary: str, how: str, account: Account, *, kept: bool) -> None:
-    with account.lent(case.name if kept else "") as (laptop, stands), tempfile.TemporaryDirectory() as elsewhere:
-        if not stands:
-            prepare(laptop, case)
+    with scene(case, account, kept=kept) as laptop, tempfile.TemporaryDirectory() as elsewhere:
         log = Path(elsewhere) / "boundaries.log"
         laptop.run_until(boundary, how, *case.command, log=log)
         if boundary not in log.read_text().splitlines():
@@ -184,8 +183,6 @@ def _die_once(case: Case, boundary: str, how: str, account: Account, *, kept: bo
         all_is_shown(laptop, "this laptop")
         all_is_shown(laptop.another(Path(elsewhere) / "second"), "another laptop")
         reaches_its_end(laptop, case)
-        if kept:
-            go_back(laptop, case)
 
 
 def try_unseen(account: Account) -> None:
@@ -251,9 +248,18 @@ def prepare(laptop: Laptop, case: Case) -> None:
     _all_succeed(laptop, f"before {case.name}", case.before)
 
 
-def go_back(laptop: Laptop, case: Case) -> None:
-    """Lead from the verb's end to what it wants to find; this must succeed after every death, too."""
-    _all_succeed(laptop, f"back from {case.name}", case.back or ())
+@contextmanager
+def scene(case: Case, account: Account, *, kept: bool) -> Iterator[Laptop]:
+    """Lend a laptop on which the verb finds what it wants; if it is `kept`, it is led back there for the next trial.
+
+    That must succeed, too, whatever the trial was.
+    """
+    with account.lent(case.name if kept else "") as (laptop, stands):
+        if not stands:
+            prepare(laptop, case)
+        yield laptop
+        if kept:
+            _all_succeed(laptop, f"back from {case.name}", case.back or ())
 
 
 def _all_succeed(laptop: Laptop, when: str, commands: tuple[tuple[str, ...], ...]) -> None:

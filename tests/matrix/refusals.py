@@ -97,9 +97,7 @@ def refusals(boundaries: list[str]) -> Iterator[Refusal]:
 def try_one(case: Case, refusal: Refusal, account: Account) -> None:
     """Let AWS refuse; raise `Lost` if the verb takes it badly."""
     kept = case.back is not None
-    with account.lent(case.name if kept else "") as (laptop, stands), tempfile.TemporaryDirectory() as elsewhere:
-        if not stands:
-            crash.prepare(laptop, case)
+    with crash.scene(case, account, kept=kept) as laptop, tempfile.TemporaryDirectory() as elsewhere:
         laptop.ask("faults", {"operation": refusal.call, "code": refusal.code, **TIMES[refusal.times]})
         began = time.monotonic()
         answer = laptop.run(*case.command)
@@ -114,5 +112,3 @@ def try_one(case: Case, refusal: Refusal, account: Account) -> None:
         crash.all_is_shown(laptop, "this laptop")
         crash.all_is_shown(laptop.another(Path(elsewhere) / "second"), "another laptop")
         crash.reaches_its_end(laptop, case)
-        if kept:
-            crash.go_back(laptop, case)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import time
 from contextlib import contextmanager
 
 import httpx
 
+from tests import local_jupyter
 from tests.ports import free_port
 
-TOKEN = "a-token-for-tests"
 PATIENCE_S = 60.0
 
 
@@ -22,11 +21,9 @@ class Server:
     def __init__(self, folder):
         self.log = folder / "server.log"
         port = free_port()
-        command = [sys.executable, "-m", "jupyter_server", "--no-browser", "--ip=127.0.0.1", f"--port={port}"]
-        command += [f"--IdentityProvider.token={TOKEN}", "--allow-root", "--ServerApp.port_retries=0"]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*command, f"--ServerApp.root_dir={folder}"],
+                [*local_jupyter.command("jupyter_server", port), f"--ServerApp.root_dir={folder}"],
                 env={**os.environ, "AWSGPU_DEMO": "1", "JUPYTER_PREFER_ENV_PATH": "1"},  # this Python's own kernel
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -34,7 +31,7 @@ class Server:
             )
         self.page = httpx.Client(
             base_url=f"http://127.0.0.1:{port}/api/",
-            headers={"Authorization": f"token {TOKEN}"},
+            headers={"Authorization": f"token {local_jupyter.TOKEN}"},
             timeout=PATIENCE_S,
             trust_env=False,
         )
@@ -92,7 +89,7 @@ def test_no_page_hears_that_a_kernel_on_an_instance_is_gone(spec, tmp_path):
         kernel = first.start_kernel(spec)
         heard = first.answers_to_its_end()
     lists = [first.kernels(one) for one in heard if one.url.path.endswith("kernels") and one.status_code != 503]
-    assert {one.status_code for one in heard} <= {200, 503}
+    assert {one.status_code for one in heard} in ({503}, {200, 503})
     assert all(kernel in one for one in lists)
     with serving(tmp_path) as second:
         assert second.first_kernels() == [kernel]
