@@ -1,4 +1,7 @@
-"""The whole matrix, or a sample of it, with its counts: `python3 dev.py matrix [-- --sample N --only launch …]`."""
+"""The whole matrix, or a part or a sample of it, with its counts: `python3 dev.py matrix [-- --only launch --parts …]`.
+
+With `--record FILE` what has been tried is kept, and a run that was cut off goes on: only what was lost is tried again.
+"""
 
 from __future__ import annotations
 
@@ -8,36 +11,57 @@ import random
 import sys
 import threading
 import time
-from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.matrix import crash, inputs, refusals, strangers, together
+from tests.matrix import crash, inputs, refusals, strangers, together, weather
 from tests.matrix.laptop import Account
+from tests.matrix.record import Record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-Trial = tuple[str, str, "Callable[[Account], None]"]
-"""Which part it belongs to, its name, and what tries it."""
+LAUNCH = crash.CASES[0]
 
 
-def crashes(case: crash.Case, boundaries: list[str]) -> Iterable[Trial]:
+@dataclass(frozen=True)
+class Trial:
+    """Which part it belongs to, which verb, its name, and what tries it."""
+
+    part: str
+    verb: str
+    name: str
+    attempt: Callable[[Account], None]
+
+
+def deaths(case: crash.Case, record: Record) -> Iterable[Trial]:
     """Return every death of a verb."""
-    for key in boundaries:
+    for key in record.boundaries[case.name]:
         for how in crash.HOWS:
-            yield "deaths", f"{case.name}: {how} at {key}", partial(crash.try_one, case, key, how)
+            yield Trial("crash", case.name, f"{how} at {key}", partial(crash.try_one, case, key, how))
+    if case is LAUNCH:
+        yield Trial("crash", case.name, "kill with its answer unread, EC2's lists behind", crash.try_unseen)
 
 
-def refused(case: crash.Case, boundaries: list[str]) -> Iterable[Trial]:
-    """Return every refusal a verb can meet."""
-    for one in refusals.refusals(boundaries):
-        name = f"{case.name}: {one.code} at {one.call}, {one.times}"
-        yield "refusals", name, partial(refusals.try_one, case, one)
+def refused(case: crash.Case, record: Record) -> Iterable[Trial]:
+    """Return every refusal a verb can meet; what all launches read alike is refused to the first of them."""
+    tried = refusals.calls(record.boundaries.get(LAUNCH.name, [])) if case in crash.OTHER_LAUNCHES else []
+    for one in refusals.refusals(record.boundaries[case.name], tried):
+        name = f"{one.code} at {one.call}, {one.times}"
+        yield Trial("refusals", case.name, name, partial(refusals.try_one, case, one))
 
 
-PARTS = {"crash": crashes, "refusals": refused}
+def troubled(case: crash.Case, _record: Record) -> Iterable[Trial]:
+    """Return every kind of bad weather for a verb."""
+    for what in weather.WEATHER:
+        yield Trial("weather", case.name, what, partial(weather.try_one, case, what))
+
+
+OF_A_VERB = {"crash": deaths, "refusals": refused, "weather": troubled}
+OF_NONE = ("together", "strangers", "inputs")
 
 
 def options(arguments: list[str] | None = None) -> argparse.Namespace:
@@ -47,50 +71,54 @@ def options(arguments: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=20261123)
     parser.add_argument("--workers", type=int, default=2, help="simulated AWSs at once")
     parser.add_argument("--only", default="", help="verbs, by the names of crash.CASES, comma-separated")
-    parser.add_argument("--parts", default=",".join([*PARTS, "together", "strangers", "inputs"]))
+    parser.add_argument("--parts", default=",".join([*OF_A_VERB, *OF_NONE]))
     parser.add_argument("--inputs", type=int, default=600, help="command lines of anything at all")
+    parser.add_argument("--record", type=Path, help="a file: what was tried before is in it, and this run is added")
     return parser.parse_args(arguments)
 
 
-def trials(asked: argparse.Namespace) -> list[Trial]:
-    """Record each verb once, and return what is to be tried."""
+def trials(asked: argparse.Namespace, record: Record) -> list[Trial]:
+    """Record each verb once, and return what is still to be tried."""
     wanted = [name.strip() for name in asked.only.split(",") if name.strip()]
-    cases = [case for case in crash.CASES if not wanted or case.name in wanted]
     parts = asked.parts.split(",")
     found: list[Trial] = []
-    with Account() as account:
-        for case in cases:
-            boundaries = crash.boundaries(case, account)
-            print(f"{case.name}: {len(boundaries)} boundaries", flush=True)
-            for part in (part for part in PARTS if part in parts):
-                found += PARTS[part](case, boundaries)
+    for case in crash.CASES if set(parts) & set(OF_A_VERB) else ():
+        if not wanted or case.name in wanted:
+            _find_boundaries(case, record)
+            for part in (part for part in OF_A_VERB if part in parts):
+                found += OF_A_VERB[part](case, record)
     if "together" in parts:
-        found += [("together", name, attempt) for name, attempt in together.ALL.items()]
+        found += [Trial("together", "", name, attempt) for name, attempt in together.ALL.items()]
     if "strangers" in parts:
-        found += [("strangers", name, attempt) for name, attempt in strangers.ALL.items()]
+        found += [Trial("strangers", "", name, attempt) for name, attempt in strangers.ALL.items()]
     if "inputs" in parts and not wanted:
         for seed in range(asked.seed, asked.seed + max(1, asked.inputs // inputs.LINES)):
-            found.append(("inputs", f"{inputs.LINES} lines, seed {seed}", partial(inputs.try_one, seed=seed)))
-    if "crash" in parts and not wanted:
-        found.append(("deaths", "launch: kill with its answer unread, EC2's lists behind", crash.try_unseen))
+            name = f"{inputs.LINES} lines, seed {seed}"
+            found.append(Trial("inputs", "", name, partial(inputs.try_one, seed=seed)))
+    found = [one for one in found if record.verdicts.get((one.part, one.verb, one.name), "LOST") == "LOST"]
     if asked.sample is None or asked.sample >= len(found):
         return found
     drawn = random.Random(asked.seed).sample(range(len(found)), asked.sample)
     return [found[number] for number in sorted(drawn)]  # a verb's trials after one another: they may share an instance
 
 
-def run(wanted: list[Trial], workers: int) -> tuple[list[str], int]:
-    """Try all, some at once; return what was lost, a line each, and how many deaths were not met."""
+def _find_boundaries(case: crash.Case, record: Record) -> None:
+    if case.name not in record.boundaries:
+        with Account() as account:
+            record.found(case.name, crash.boundaries(case, account))
+    print(f"{case.name}: {len(record.boundaries[case.name])} boundaries", flush=True)
+
+
+def run(wanted: list[Trial], workers: int, record: Record) -> list[str]:
+    """Try all, some at once; return what was lost, a line each."""
     accounts: queue.SimpleQueue[Account] = queue.SimpleQueue()
     lost: list[str] = []
-    verdicts: Counter[str] = Counter()
     lock = threading.Lock()
 
     def one(trial: Trial) -> None:
-        _part, name, attempt = trial
-        account = accounts.get()
+        account, began = accounts.get(), time.monotonic()
         try:
-            attempt(account)
+            trial.attempt(account)
             verdict, said = "held", ""
         except crash.NotMet:
             verdict, said = "unmet", ""
@@ -98,12 +126,14 @@ def run(wanted: list[Trial], workers: int) -> tuple[list[str], int]:
             verdict, said = "LOST", f"\n      {type(exc).__name__}: {exc}"
         finally:
             accounts.put(account)
+        took = time.monotonic() - began
+        record.tried(trial.part, trial.verb, trial.name, verdict, took)
         with lock:
-            print(f"{verdict:5} {name}{said}", flush=True)
-            verdicts[verdict] += 1
-            lost.extend([name] if said else [])
+            print(f"{verdict:5} {took:5.1f} s  {trial.verb}: {trial.name}{said}", flush=True)
+            lost.extend([trial.name] if said else [])
 
-    opened = [Account().__enter__() for _ in range(workers)]
+    led_on: set[tuple[str, str]] = set()
+    opened = [Account(led_on=led_on).__enter__() for _ in range(workers)]
     try:
         for account in opened:
             accounts.put(account)
@@ -112,19 +142,17 @@ def run(wanted: list[Trial], workers: int) -> tuple[list[str], int]:
     finally:
         for account in opened:
             account.__exit__()
-    return lost, verdicts["unmet"]
+    return lost
 
 
 def main() -> int:
     """Run the matrix; the status is 0 if nothing was lost."""
     asked = options()
     began = time.monotonic()
-    wanted = trials(asked)
-    lost, unmet = run(wanted, asked.workers)
-    counts = Counter(part for part, _name, _attempt in wanted)
-    counts["inputs"] *= inputs.LINES
-    said = " · ".join(f"{count} {part}" for part, count in sorted(counts.items()) if count)
-    print(f"{said} · {unmet} not met · {len(lost)} losses · {time.monotonic() - began:.0f} s")
+    record = Record(asked.record)
+    lost = run(trials(asked, record), asked.workers, record)
+    print("\n".join(record.table()))
+    print(f"{len(lost)} losses · {time.monotonic() - began:.0f} s")
     return 1 if lost else 0
 
 

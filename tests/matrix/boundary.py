@@ -23,7 +23,7 @@ WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 FILE_EVENTS = {"os.rename": 2, "os.remove": 1, "os.mkdir": 1, "os.rmdir": 1, "os.link": 2, "os.symlink": 2}
 """Audit events that change files, with how many of their arguments are paths."""
 
-NAMES = re.compile(r"[0-9a-f]{6,}|\d{3,}|(?<=\.)[a-z0-9_]{8}(?=\.part)")
+NAMES = re.compile(r"(?<=\.)[a-z0-9_]{8}(?=\.part)|[0-9a-f]{6,}|\d{3,}")
 """What differs from run to run in a path or a command: ids, times, names of temporary files."""
 
 
@@ -81,10 +81,10 @@ def watch_aws(boundaries: Boundaries) -> None:
 
 
 def watch_ssh(boundaries: Boundaries) -> None:
-    """See each SSH command go, and its end come."""
+    """See each SSH command go, and its channel close."""
     from paramiko.channel import Channel
 
-    execute, ended = Channel.exec_command, Channel.recv_exit_status
+    execute, close = Channel.exec_command, Channel.close
 
     def watched(channel: Any, command: str | bytes) -> None:
         text = command.decode() if isinstance(command, bytes) else command
@@ -92,12 +92,12 @@ def watch_ssh(boundaries: Boundaries) -> None:
         boundaries.passed(f"before ssh {channel.what_runs}")
         execute(channel, command)
 
-    def told(channel: Any) -> Any:
-        status = ended(channel)
-        boundaries.passed(f"after ssh {getattr(channel, 'what_runs', '')}")
-        return status
+    def closed(channel: Any) -> None:
+        close(channel)
+        if what_ran := channel.__dict__.pop("what_runs", ""):
+            boundaries.passed(f"after ssh {what_ran}")
 
-    Channel.exec_command, Channel.recv_exit_status = watched, told
+    Channel.exec_command, Channel.close = watched, closed
 
 
 def _operation(request: Any) -> str:

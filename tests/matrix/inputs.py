@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 LINES = 12
 """Lines of one trial."""
 
-READING = ("Describe", "Get", "List")
 TEXTS = (
     "", " ", "-", "--", "---", "gpu", "p2.xlarge", "g4dn.xlarge", "p2.xlrage", "us-west-2", "us-west-2z", "i-0",
     "ami-0",
@@ -82,7 +81,5 @@ def _require_plain(words: list[str], answer: Answer) -> None:
 
 
 def _require_unchanged(laptop: Laptop, words: list[str], before: int) -> None:
-    rows = laptop.ask(f"calls?since={before}")
-    changed = [row["operation"] for row in rows if not row["dry_run"] and not row["operation"].startswith(READING)]
-    if changed:
+    if changed := laptop.changes(before):
         raise Lost(f"refused, and yet {changed} by {words!r}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import tempfile
 from contextlib import contextmanager
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
 
 LONGEST_S = 240.0
 """No command of the matrix may take longer: more is a lock that nobody holds, or a wait without an end."""
+
+READING = ("Describe", "Get", "List")
+"""How the operations begin that change nothing."""
+
+CHANCE = re.compile(r"[A-Za-z0-9+/=_.:-]{20,}|[0-9a-f]{6,}|\d+|(?<=\.)[a-z0-9_]{8}(?=\.part)")
+"""What differs in the files of two laptops to which the same has happened: ids, keys, times, temporary names."""
 
 
 @dataclass(frozen=True)
@@ -93,12 +100,41 @@ class Laptop:
         """Return what the simulated AWS is billing now."""
         return [row for row in self.ask("ledger")["resources"] if row["billing"]]
 
+    def changes(self, since: int = 0) -> list[str]:
+        """Return the operations that may have changed something, of the calls after that number."""
+        rows = self.ask(f"calls?since={since}")
+        return [row["operation"] for row in rows if not row["dry_run"] and not row["operation"].startswith(READING)]
+
+    def world(self) -> str | None:
+        """Return all that is left, without what is chance: the changes at AWS and the files here.
+
+        None while something bills: an instance goes on by itself, and no two of its moments are the same.
+        """
+        if self.billing():
+            return None
+        return "\n".join([*sorted(self.changes()), *sorted(map(self._described, self.records()))])
+
+    def records(self) -> Iterator[Path]:
+        """Yield what is in the data folder; the simulated AWS's own is not."""
+        for path in self.folder.rglob("*"):
+            if (self.folder / "demo" / "aws") not in path.parents:
+                yield path
+
+    def _described(self, path: Path) -> str:
+        where, mode = path.relative_to(self.folder), path.stat().st_mode
+        text = path.read_text(errors="replace") if path.is_file() else ""
+        if {"operations", "logs"} & set(where.parts):  # what was told on the way: how much it is, not what
+            text = str(len(text.splitlines())) + text[-1:]
+        return CHANCE.sub("*", f"{where} {text}") + f" {mode:o}"
+
 
 class Account:
     """A simulated AWS and one laptop that uses it, for one trial after another; a context."""
 
-    def __init__(self, code: Path = ROOT) -> None:
+    def __init__(self, code: Path = ROOT, led_on: set[tuple[str, str]] | None = None) -> None:
         self._interpreter = Interpreter(code)
+        self.led_on = set() if led_on is None else led_on
+        """Verbs, and worlds from which they have been led to their end already."""
         self._scene = ""
 
     def __enter__(self) -> Self:
@@ -144,9 +180,10 @@ class Account:
 
     def _forget(self, laptop: Laptop) -> None:
         laptop.close_faults()
-        for one in laptop.run("status", "--all-regions").document:
-            laptop.run("disconnect", one["instance_id"])
+        for tunnel in (self._folder / "demo" / "tunnels").glob("i-*.json"):
+            laptop.run("disconnect", tunnel.stem)
         laptop.ask("reset", {})
+        httpx.delete(f"{laptop.demo.endpoint}/_awsgpu/calls", trust_env=False).raise_for_status()
         for part in [*self._folder.iterdir(), *(self._folder / "demo").iterdir()]:
             if part.name not in ("demo", "aws"):
                 shutil.rmtree(part, ignore_errors=True)

@@ -6,20 +6,19 @@ and with the refusal gone the same command reaches its end.
 
 from __future__ import annotations
 
-import tempfile
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.matrix import crash
 from tests.matrix.crash import Lost
+from tests.matrix.laptop import READING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.matrix.crash import Case
-    from tests.matrix.laptop import Account
+    from tests.matrix.laptop import Account, Laptop
 
 BOUND_S = 120.0
 """A refused verb has ended by then, on a machine that does other things too."""
@@ -84,11 +83,17 @@ class Refusal:
     times: str
 
 
-def refusals(boundaries: list[str]) -> Iterator[Refusal]:
-    """Return what AWS can say to the calls that a verb was seen to make."""
+def calls(boundaries: list[str]) -> list[str]:
+    """Return the calls of AWS that a verb was seen to make, each once."""
     passed = [key.removeprefix("before ").partition(" ")[0] for key in boundaries if key.startswith("before ")]
-    calls = dict.fromkeys(name for name in passed if name[0].isupper())
-    for call in calls:
+    return list(dict.fromkeys(name for name in passed if name[0].isupper()))
+
+
+def refusals(boundaries: list[str], tried: list[str] | None = None) -> Iterator[Refusal]:
+    """Return what AWS can say to the calls a verb was seen to make; of calls `tried` elsewhere, the changes only."""
+    for call in calls(boundaries):
+        if call in (tried or ()) and call.startswith(READING):
+            continue
         for code in (*ANYWHERE, *AT.get(call, ())):
             for times in TIMES:
                 yield Refusal(call, code, times)
@@ -96,19 +101,21 @@ def refusals(boundaries: list[str]) -> Iterator[Refusal]:
 
 def try_one(case: Case, refusal: Refusal, account: Account) -> None:
     """Let AWS refuse; raise `Lost` if the verb takes it badly."""
-    kept = case.back is not None
-    with crash.scene(case, account, kept=kept) as laptop, tempfile.TemporaryDirectory() as elsewhere:
-        laptop.ask("faults", {"operation": refusal.call, "code": refusal.code, **TIMES[refusal.times]})
+    tap = {"operation": refusal.call, "code": refusal.code, **TIMES[refusal.times]}
+    try_in(case, account, lambda laptop: laptop.ask("faults", tap), lambda laptop: laptop.close_faults())
+
+
+def try_in(case: Case, account: Account, trouble: Callable[[Laptop], object], end: Callable[[Laptop], object]) -> None:
+    """Give the verb while there is trouble at AWS; raise `Lost` if it takes it badly, or does not go on afterwards."""
+    with crash.scene(case, account, kept=case.back is not None) as laptop:
+        trouble(laptop)
         began = time.monotonic()
         answer = laptop.run(*case.command)
         took = time.monotonic() - began
-        laptop.close_faults()
+        end(laptop)
         if took > BOUND_S:
             raise Lost(f"it took {took:.0f} s")
-        if answer.status and not (answer.error and answer.failure.get("remedy")):
-            raise Lost(f"no error with a remedy: {answer.err[-1500:]}")
-        if answer.error == "bug" or "Traceback" in answer.err:
-            raise Lost(f"a bug: {answer.err[-1500:]}")
-        crash.all_is_shown(laptop, "this laptop")
-        crash.all_is_shown(laptop.another(Path(elsewhere) / "second"), "another laptop")
-        crash.reaches_its_end(laptop, case)
+        if answer.status and not answer.error:
+            raise Lost(f"no error of ours: {answer.err[-1500:]}")
+        crash.no_bug(answer)
+        crash.leads_on(laptop, case, account)

@@ -32,7 +32,7 @@ def many_names(account: Account) -> None:
         failed = [answer.err[-800:] for answer in answers if answer.status]
         if failed or crash.states(laptop) != ["running"] * MANY:
             raise Lost(f"instances: {crash.states(laptop)}; {failed}")
-        crash.one_a_launch(laptop)
+        crash.one_a_launch(laptop, MANY)
 
 
 def verbs_on_one(account: Account) -> None:
