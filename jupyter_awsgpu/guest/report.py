@@ -40,6 +40,7 @@ def report() -> dict:
     return dict(
         told,
         **({"cluster": several} if several else {}),
+        arriving=os.path.exists(paths.program("arriving")),
         version=str(config.get("version") or ""),
         python=str(python.get("version") or ""),
         **_gpu(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import sys
@@ -83,6 +84,7 @@ def boot(known: argparse.Namespace) -> None:
     told = progress.fold(progress.lines())
     if told["program"] == "first" and told["phase"] in progress.SETTLED:
         backend.restart("provision")  # the first part is done; one under way passes over to us by itself
+    _arrived()
 
 
 def provision(known: argparse.Namespace) -> int:
@@ -99,7 +101,14 @@ def _provision_as_a_service() -> int:
     backend.install_boot([*run.here(), "boot"])
     progress.note("asked")
     backend.restart("provision")
+    _arrived()
     return 0
+
+
+def _arrived() -> None:
+    """Note that the program which the laptop brought has been started; until then the laptop brings it again."""
+    with contextlib.suppress(FileNotFoundError):
+        os.remove(paths.program("arriving"))
 
 
 def show_status(known: argparse.Namespace) -> int:

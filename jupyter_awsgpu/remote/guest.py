@@ -109,7 +109,7 @@ def provision_when_there(host: Host, extra: Mapping[str, str] | None = None) -> 
                 raise
             time.sleep(RETRY_S)
             continue
-        if found.get("program"):  # its first part: the whole has not come yet
+        if found.get("program") or found.get("arriving"):  # its first part, or the whole that nobody has started yet
             host.run(["sh", "-c", BRING], stdin=whole_program(), sudo=True)
             host.run([GUEST_COMMAND, "update"], stdin=upload(extra=dict(extra or {})), sudo=True)
             host.run([GUEST_COMMAND, "boot"], sudo=True)

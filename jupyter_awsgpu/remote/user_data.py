@@ -37,10 +37,11 @@ set -e
 root="${AWSGPU_ROOT:-}"
 rm -rf "$root/opt/awsgpu/guest.new"
 tar -xz --no-same-owner -C "$root/"
+: >"$root/opt/awsgpu/arriving"
 rm -rf "$root/opt/awsgpu/guest"
 mv "$root/opt/awsgpu/guest.new" "$root/opt/awsgpu/guest"
 """
-"""The shell line that takes `whole_program` on its stdin."""
+"""The shell line that takes `whole_program` on its stdin. It is `arriving` until it has been started once."""
 
 LONG_WORD = re.compile(r"([A-Za-z0-9+/=]{1000,})")
 EARLY = "if command -v awsgpu-guest >/dev/null; then awsgpu-guest boot --early; fi"

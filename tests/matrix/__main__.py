@@ -138,7 +138,11 @@ def run(wanted: list[Trial], workers: int, record: Record) -> list[str]:
         for account in opened:
             accounts.put(account)
         with ThreadPoolExecutor(workers) as pool:
-            list(pool.map(one, wanted))
+            try:
+                list(pool.map(one, wanted))
+            except KeyboardInterrupt:
+                pool.shutdown(wait=False, cancel_futures=True)  # those under way come to their end
+                raise
     finally:
         for account in opened:
             account.__exit__()

@@ -23,7 +23,7 @@ WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 FILE_EVENTS = {"os.rename": 2, "os.remove": 1, "os.mkdir": 1, "os.rmdir": 1, "os.link": 2, "os.symlink": 2}
 """Audit events that change files, with how many of their arguments are paths."""
 
-NAMES = re.compile(r"(?<=\.)[a-z0-9_]{8}(?=\.part)|[0-9a-f]{6,}|\d{3,}")
+NAMES = re.compile(r"AKIA[A-Z0-9]+|(?<=\.)[a-z0-9_]{8}(?=\.part)|[0-9a-f]{6,}|\d{3,}")
 """What differs from run to run in a path or a command: ids, times, names of temporary files."""
 
 

@@ -232,7 +232,7 @@ def reaches_its_end(laptop: Laptop, case: Case) -> None:
 def all_is_shown(laptop: Laptop, where: str) -> None:
     """Raise `Lost` if AWS bills for something that neither `status` nor `cleanup` names."""
     shown = ""
-    for verb in ("status", "cleanup"):
+    for verb in ("status", "cleanup", "status"):  # twice: an instance that begins meanwhile has an address then
         hidden = [row for row in laptop.billing() if row["id"] not in shown and not _just_ending(row)]
         if not hidden:
             return

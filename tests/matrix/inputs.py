@@ -7,11 +7,14 @@ metacharacters, control characters, paths, huge numbers. Many lines make one tri
 from __future__ import annotations
 
 import random
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from jupyter_awsgpu.errors import Bug
 from jupyter_awsgpu.surfaces.grammar import GRAMMAR
+from tests.matrix import crash
 from tests.matrix.crash import Lost
 
 if TYPE_CHECKING:
@@ -19,8 +22,17 @@ if TYPE_CHECKING:
 
     from tests.matrix.laptop import Account, Answer, Laptop
 
-LINES = 12
-"""Lines of one trial."""
+LINES = 20
+"""Lines of one trial, every other with `--json` and every other as people type them."""
+
+WITH_ONE = crash.Case("", (), bool, before=(crash.LAUNCH,))
+"""An instance that the lines may mean."""
+
+UNFORESEEN = Bug.cause.partition(",")[0]
+"""How an error begins that nobody foresaw."""
+
+PLAIN = ("Usage", "awsgpu: ")
+"""What a refusal says in a terminal."""
 
 TEXTS = (
     "", " ", "-", "--", "---", "gpu", "p2.xlarge", "g4dn.xlarge", "p2.xlrage", "us-west-2", "us-west-2z", "i-0",
@@ -57,14 +69,15 @@ def lines(seed: int) -> Iterator[list[str]]:
 def try_one(account: Account, seed: int) -> None:
     """Give the lines; raise `Lost` for a bug, a traceback, a change by a refused line, or a word that was executed."""
     with account.fresh() as laptop:
-        for words in lines(seed):
+        crash.prepare(laptop, WITH_ONE)
+        for number, words in enumerate(lines(seed)):
             before = _last_call(laptop)
-            answer = laptop.run(*words)
+            answer = laptop.run(*words) if number % 2 else laptop.type(*words)
             _require_plain(words, answer)
             if answer.status:
                 _require_unchanged(laptop, words, before)
-        if list(laptop.folder.rglob("intruded")):
-            raise Lost("a word of the line was executed")
+            if Path("intruded").exists() or list(laptop.folder.rglob("intruded")):
+                raise Lost(f"a word of the line was executed: {words!r}")
 
 
 def _last_call(laptop: Laptop) -> int:
@@ -72,9 +85,9 @@ def _last_call(laptop: Laptop) -> int:
 
 
 def _require_plain(words: list[str], answer: Answer) -> None:
-    if answer.error == "bug" or "Traceback" in answer.err:
+    if answer.error == "bug" or "Traceback" in answer.err or UNFORESEEN in answer.err:
         raise Lost(f"a bug: {words!r}: {answer.err[-1500:]}")
-    if answer.status and not answer.error and "Usage" not in answer.err:
+    if answer.status and not answer.error and not any(sign in answer.err for sign in PLAIN):
         raise Lost(f"no error of ours: {words!r} ended with {answer.status}: {answer.err[-600:]}")
     if "\x1b" in answer.err + answer.out:
         raise Lost(f"control characters were shown as they came: {words!r}")

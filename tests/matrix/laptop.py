@@ -78,13 +78,17 @@ class Laptop:
         """Run `awsgpu --demo --json …` to its end."""
         return self._run(words)
 
+    def type(self, *words: str) -> Answer:
+        """Run it as people do, whose answers are no JSON."""
+        return self._run(words, as_json=False)
+
     def run_until(self, boundary: str, how: str, *words: str, log: Path) -> Answer:
         """Run it and let it die at a boundary ("-": at none); the boundaries passed go to `log`."""
         return self._run(words, str(log), str(self.folder), boundary, how, "--", module="tests.matrix.boundary")
 
-    def _run(self, words: tuple[str, ...], *before: str, module: str = AWSGPU) -> Answer:
+    def _run(self, words: tuple[str, ...], *before: str, module: str = AWSGPU, as_json: bool = True) -> Answer:
         variables = {**os.environ, "AWSGPU_DATA_DIR": str(self.folder)}
-        line = [*before, "--demo", "--json", *words]
+        line = [*before, "--demo", *(["--json"] if as_json else []), *words]
         done = self.interpreter.run(line, environment=variables, timeout_s=LONGEST_S, module=module)
         return Answer(words, done.returncode, done.stdout, done.stderr)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import asyncssh
 
 from tests.matrix import crash
-from tests.matrix.crash import LAUNCH, Lost
+from tests.matrix.crash import LAUNCH, SCRIPT, Lost
 
 if TYPE_CHECKING:
     from tests.matrix.laptop import Account, Laptop
@@ -19,6 +19,14 @@ PATHS = (
     ("provision", "gpu"),
     ("keep", "gpu", "2h"),
     ("ssh", "gpu", "--", "true"),
+    ("push", SCRIPT, "--name", "gpu"),
+    ("pull", "nothing", "--name", "gpu"),
+    ("run", "--name", "gpu", SCRIPT),
+    ("runs", "gpu"),
+    ("gpu", "gpu"),
+    ("kernel", "gpu"),
+    ("logs", "gpu"),
+    ("image", "gpu", "--name", "kept", "--freeze"),
     ("start", "gpu", "--no-open"),
     LAUNCH,
 )
@@ -29,11 +37,20 @@ def a_wrong_host_key(account: Account) -> None:
     """Raise `Lost` unless each path refuses a host whose key is not the pinned one."""
     with account.fresh() as laptop:
         crash.prepare(laptop, crash.Case("", (), bool, before=(LAUNCH, ("disconnect", "gpu"))))
+        before = _logins(laptop)
         _pin_another_key(laptop)
         for words in PATHS:
             answer = laptop.run(*words)
             if answer.error != "host-key-wrong":
                 raise Lost(f"{' '.join(words)} went on with a stranger: {answer.err[-400:]}")
+        if _logins(laptop) != before:
+            raise Lost("somebody logged in at the stranger's")
+
+
+def _logins(laptop: Laptop) -> list[str]:
+    """Return the lines of the log of logins, of every host there is."""
+    logs = (laptop.folder / "demo" / "aws" / "hosts").rglob("var/log/auth.log")
+    return [line for log in logs for line in log.read_text().splitlines()]
 
 
 def _pin_another_key(laptop: Laptop) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.matrix import crash, refusals, strangers
+from tests.matrix import crash, inputs, refusals, strangers, together, weather
 from tests.matrix.crash import Lost
 from tests.matrix.laptop import ROOT, Account
 
@@ -59,41 +59,69 @@ def test_a_launch_refused_at_some_calls_says_it_and_goes_on_later(account: Accou
         refusals.try_one(LAUNCH, refusal, account)
 
 
+def test_a_launch_killed_between_bringing_the_guest_and_starting_it_goes_on(account: Account) -> None:
+    """Who takes over sees that the program is there and was never started; a launch would wait for it in vain."""
+    crash.try_one(LAUNCH, "after ssh sudo -n sh -c ' #1", "kill", account)
+
+
 def test_an_answer_nobody_read_is_no_second_instance(account: Account) -> None:
     """Even while EC2's lists run behind."""
     crash.try_unseen(account)
 
 
-BROKEN: dict[str, tuple[str, str, str, Callable[[Account], None]]] = {
+def test_a_launch_in_bad_weather_says_it_and_goes_on_later(account: Account) -> None:
+    """One of the kinds of weather that the matrix lets every verb meet."""
+    weather.try_one(LAUNCH, "credentials that expire after 8 calls", account)
+
+
+def test_eight_launches_of_one_name_make_one_instance(account: Account) -> None:
+    """At once, from eight processes: success or a plain refusal each."""
+    together.one_name(account)
+
+
+def test_a_stranger_at_the_address_is_refused_everywhere(account: Account) -> None:
+    """What finds the build that ignores host keys passes with this one."""
+    strangers.a_wrong_host_key(account)
+
+
+def test_lines_of_anything_at_all_change_nothing_and_are_no_bug(account: Account) -> None:
+    """One seeded trial of them."""
+    inputs.try_one(account, seed=20261129)
+
+
+BROKEN: dict[str, tuple[str, str, str, Callable[[Account], None], str]] = {
     "tags written after launch": (
         "cloud/request.py",
         '"TagSpecifications": tags.specification(TAGGED, {**has, tags.DISK: str(size)}),',
         '"TagSpecifications": tags.specification(("network-interface",), has),',
         lambda account: crash.try_one(LAUNCH, "after RunInstances #1", "kill", account),
+        "does not show|by launch id",
     ),
     "journal after RunInstances": (
         "verbs/attempts.py",
         "        entry = _about_to_send(bench, entry)\n",
         "",
         crash.try_unseen,
+        "by launch id|instances",
     ),
     "host key ignored": (
         "host/identity.py",
         "    if any(_blob(line) == shown for line in lines):\n",
         "    if lines:\n",
         strangers.a_wrong_host_key,
+        "went on with a stranger",
     ),
 }
-"""What is broken, where, how, and the trial that must find it."""
+"""What is broken, where, how, the trial that must find it, and what that says."""
 
 
 @pytest.mark.parametrize("what", BROKEN)
 def test_a_build_broken_on_purpose_is_found(what: str, tmp_path: Path) -> None:
     """The matrix can fail: it does so for each of three mistakes it is there to find."""
-    file, right, wrong, trial = BROKEN[what]
+    file, right, wrong, trial, finding = BROKEN[what]
     shutil.copytree(ROOT / "jupyter_awsgpu", tmp_path / "jupyter_awsgpu", ignore=shutil.ignore_patterns("__pycache__"))
     broken = tmp_path / "jupyter_awsgpu" / file
     assert broken.read_text().count(right) == 1, "the line to break has moved"
     broken.write_text(broken.read_text().replace(right, wrong))
-    with Account(tmp_path) as account, pytest.raises(Lost):
+    with Account(tmp_path) as account, pytest.raises(Lost, match=finding):
         trial(account)
