@@ -8,7 +8,7 @@ The tree:
     │   ├── CannotTravel · TooMuchToTravel · NothingThere
     │   └── NeedsYes          money or data is at stake, and nobody said --yes
     ├── CredentialsError      AWS does not know who is asking
-    │   └── NoCredentials · CredentialsExpired · CredentialsRefused · ProfileMissing
+    │   └── NoCredentials · CredentialsExpired · CredentialsRefused · ProfileMissing · AwsConfigWrong
     │       NoRegion · RegionNotEnabled · ClockWrong
     ├── AccountError          AWS knows who is asking, and the account cannot
     │   └── FreePlan · AccountNotReady · PermissionDenied
@@ -18,19 +18,19 @@ The tree:
     │       ResizeUnfit · DiskChangedLately · GuardUnfit
     ├── CapacityError         the wish fits, and AWS has none to give
     │   └── QuotaTooLow · NoCapacity · SpotQuotaTooLow · SpotPriceTooLow
-    │       NoCapacityAnywhere · NoCapacityToStart · NoCapacityAtData · NotAllNodes
+    │       NoAddress · NoCapacityAnywhere · NoCapacityToStart · NoCapacityAtData · NotAllNodes
     ├── InstanceError         about an instance that is, was, or is another's
     │   └── NoSuchInstance · NameAmbiguous · OtherWishes · OtherOwner · WrongState · InstanceGone
     │       ImageUnproven · DataInUse · ResizeHalfDone · NotACluster · HeadGone · NotAllLaunched
     ├── HostError             the way to the instance
     │   └── SshUnreachable · SshRefused · HostKeyWrong · HostKeyUnknown · HostKeyNotShown
-    │       KeyMissing · KeyTooOpen · RemoteCommandFailed · TransferFailed
+    │       KeyMissing · KeyTooOpen · KeyFolderTooOpen · RemoteCommandFailed · TransferFailed
     ├── TunnelError           PortTaken · ForwardTaken · TunnelLost
     ├── GuestError            ProvisioningFailed · JupyterDown · KernelFailed
     │   └── CellFailed · CellLost · ModuleMissing · ModuleIsAFile · CannotComeBack
     │       NoGpuAnswers · NoSuchRun · RunFailed · NoCluster · ClusterDown · DaskDiffers
     ├── AwsError              AWS or the way to it failed: AwsUnreachable · AwsFailing · AwsThrottled
-    │                         AwsRefused
+    │                         AwsRefused · LaunchUnclear
     ├── LocalError            this machine: BundleUnreadable · StateUnreadable · Busy · ExtraMissing · DetachedFailed
     ├── DemoError             DemoNotRunning · DemoFailed
     ├── Interrupted           the person said stop                               (exit status 130)
@@ -280,6 +280,19 @@ class ProfileMissing(CredentialsError):
     remedy_template = "aws configure --profile {profile}"
 
 
+class AwsConfigWrong(CredentialsError):
+    """The AWS configuration of this machine is damaged, or contradicts itself. Facts: aws_message, command."""
+
+    code = "aws-config"
+    cause = "Your AWS configuration cannot be used: {aws_message}"
+    remedy_template = "{command}"
+
+    def __init__(self, message: str | None = None, **facts: object) -> None:
+        """Where no file is known that is wrong, what boto3 reads is listed."""
+        facts.setdefault("command", "aws configure list")
+        super().__init__(message, **facts)
+
+
 class NoRegion(CredentialsError):
     """Neither options, settings nor the AWS profile name a region."""
 
@@ -427,7 +440,7 @@ class NoDefaultVpc(ChoiceError):
 
 
 class NoSubnet(ChoiceError):
-    """The subnet does not exist, or has no address left. Facts: subnet, why, instance_type."""
+    """The subnet does not exist, or had no address left beforehand. Facts: subnet, why, instance_type."""
 
     code = "no-subnet"
     cause = "The subnet {subnet} cannot be used: {why}."
@@ -532,7 +545,15 @@ class NoCapacity(CapacityError):
     code = "no-capacity"
     cause = "AWS has no {instance_type} free at the moment; tried: {tried}."
     remedy_template = "awsgpu launch {instance_type}{options} --any-region"
-    speaks_for = ("any_region",)
+    speaks_for: ClassVar[tuple[str, ...]] = ("any_region",)
+
+
+class NoAddress(NoCapacity):
+    """The subnets tried have no address left, or the account none. Facts: instance_type, tried, region."""
+
+    code = "no-address"
+    cause = "AWS has no network address left for {instance_type}; tried: {tried}."
+    speaks_for = ("any_region", "subnet", "security_group")
 
 
 class NoCapacityAnywhere(NoCapacity):
@@ -738,6 +759,14 @@ class KeyTooOpen(HostError):
     remedy_template = "chmod 600 {key_file}"
 
 
+class KeyFolderTooOpen(HostError):
+    """The folder of our private keys lets others in, who could put a key of theirs in it. Facts: folder, mode."""
+
+    code = "key-folder-too-open"
+    cause = "The folder of the private keys, {folder}, is open to others (mode {mode}); it must be yours alone."
+    remedy_template = "chmod 700 {folder}"
+
+
 class RemoteCommandFailed(HostError):
     """A command on the instance failed. Facts: name, command, status, output."""
 
@@ -932,6 +961,17 @@ class AwsRefused(AwsError):
 
     code = "aws-refused"
     cause = "AWS refused {operation} ({aws_code}): {aws_message}"
+
+
+class LaunchUnclear(AwsError):
+    """EC2 knows a launch's token with other parameters, and shows no instance of it. Facts: region, instance_type."""
+
+    code = "launch-unclear"
+    cause = (
+        "EC2 in {region} knows the request of this launch in another form, and shows no instance of it yet. It was not "
+        "asked for another one, so that there are never two: in a minute it is clear, then launch again."
+    )
+    remedy_template = "awsgpu launch {instance_type}{options}"
 
 
 # ── this machine ─────────────────────────────────────────────────────────────────────────────

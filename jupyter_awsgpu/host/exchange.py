@@ -51,7 +51,7 @@ def _offered(host: Host) -> str:
     answer = host.run(OFFER, sudo=True).stdout
     try:
         line = normal_line(json.loads(answer)["public"])
-    except (ValueError, KeyError, TypeError, AttributeError) as exc:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as exc:
         raise _no_offer(host) from exc
     if algorithm(line) != OWN_ALGORITHM:
         raise _no_offer(host)

@@ -121,7 +121,8 @@ class Hosts:
         again until `timeout_s` seconds are over, and `on_wait` hears in words what is waited for. A
         wrong host key is never tried again.
 
-        Raises `HostKeyUnknown`, `HostKeyWrong`, `SshRefused`, `SshUnreachable`, `KeyMissing`, `KeyTooOpen`.
+        Raises `HostKeyUnknown`, `HostKeyWrong`, `SshRefused`, `SshUnreachable`, `KeyMissing`, `KeyTooOpen`,
+        `KeyFolderTooOpen`.
         """
         pins = identity.require_pins(self._pins.read(launch_id), name)
         key = _load_key(self._keys, endpoint)

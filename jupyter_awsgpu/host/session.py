@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from jupyter_awsgpu.host.wire import Wire
 
 _CHUNK = 256 * 1024
+_OUTPUT_MOST = 64 * 1024 * 1024
+"""Bytes of output that `run` takes: our own programs say far less, and anybody may be at the other end."""
+_TOO_MUCH = -2
+"""The status of a command that was cut off for its output."""
+_ERRORS_KEPT = 64 * 1024
+"""Bytes of an error stream that are kept, the last ones."""
 _FILE_WINDOW = 16 * 1024 * 1024
 """What the instance may send ahead of a file session's reader, in bytes: a fast line is far away, too."""
 
@@ -106,15 +112,15 @@ class Host:
 
         Raises as `run` does; a connection that goes silent is noticed within 15 s.
         """
+        from jupyter_awsgpu.host.streams import lines_of
+
         self.watch()
         with refusals.talking(self._target.endpoint, self.name):
             channel = self._execute(command, sudo=sudo)
             errors = _Drain(channel)
             try:
                 channel.shutdown_write()
-                with channel.makefile("rb", 1) as lines:
-                    for line in lines:
-                        yield line.decode(errors="replace").rstrip("\r\n")
+                yield from lines_of(channel)
                 status = _status(channel)
             finally:
                 channel.close()
@@ -218,6 +224,7 @@ class _Drain:
         with suppress(*refusals.broken()):
             while chunk := self._channel.recv_stderr(_CHUNK):
                 self._data += chunk
+                del self._data[:-_ERRORS_KEPT]
 
     def result(self) -> bytes:
         self._thread.join(5)
@@ -233,6 +240,8 @@ def _converse(channel: paramiko.Channel, stdin: bytes, timeout_s: float) -> Resu
         output = bytearray()
         while chunk := channel.recv(_CHUNK):
             output += chunk
+            if len(output) > _OUTPUT_MOST:
+                return Result(_TOO_MUCH, b"", b"it did not stop writing")
             channel.settimeout(max(0.001, deadline - time.monotonic()))
         return Result(_status(channel, max(0.001, deadline - time.monotonic())), bytes(output), errors.result())
     except TimeoutError as exc:

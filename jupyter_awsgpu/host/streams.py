@@ -18,6 +18,9 @@ Stream = paramiko.Channel
 OPEN_WITHIN_S = 15.0
 """How long the instance may take to open a channel."""
 
+LINE_MOST = 1 << 22
+"""Bytes of a line that are kept: more is none of our programs' words, and anybody may be at the other end."""
+
 
 def open_port(transport: paramiko.Transport, port: int) -> paramiko.Channel:
     """Return a channel to a loopback port of the instance; raises paramiko's errors."""
@@ -62,6 +65,16 @@ def _request(number: int, window: int, packet: int, path: str) -> Message:
     return message
 
 
+def lines_of(channel: paramiko.Channel) -> Iterator[str]:
+    """Yield the lines a command writes, as they come; of one without an end, the beginning is kept."""
+    with channel.makefile("rb", 1) as stream:
+        while line := stream.readline(LINE_MOST):
+            whole = line
+            while len(whole) == LINE_MOST and not whole.endswith(b"\n") and (whole := stream.readline(LINE_MOST)):
+                pass  # the rest of it is let go
+            yield line.decode(errors="replace").rstrip("\r\n")
+
+
 class Dialogue:
     """A command on the instance that is spoken to line by line."""
 
@@ -85,9 +98,7 @@ class Dialogue:
 
     def lines(self) -> Iterator[str]:
         """Yield the command's lines until it, or the connection, ends."""
-        with self._channel.makefile("rb", -1) as stream:
-            for line in stream:
-                yield line.decode(errors="replace").rstrip("\r\n")
+        yield from lines_of(self._channel)
 
     def last_words(self) -> str:
         """Return the end of what the command wrote to its error stream, so far."""

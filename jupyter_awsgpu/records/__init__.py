@@ -11,7 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from jupyter_awsgpu.records.cache import FactCache
-from jupyter_awsgpu.records.files import private_folder, read_document, write_document
+from jupyter_awsgpu.records.files import private_folder, read_document, require, write_document
 from jupyter_awsgpu.records.journal import Journal, JournalEntry
 from jupyter_awsgpu.records.keys import KeyStore
 from jupyter_awsgpu.records.ledger import Ledger, Sighting
@@ -68,7 +68,7 @@ class Records:
         if known is None:
             known = {"client_id": secrets.token_hex(4)}
             write_document(path, known)
-        return str(known["client_id"])
+        return str(require(path, known, {"client_id": str})["client_id"])
 
     def lock(self, name: str, *, timeout_s: float = 0.0) -> AbstractContextManager[None]:
         """Order the verbs that change instance `name`, over all processes of this machine.

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu.errors import StateUnreadable
-from jupyter_awsgpu.records.files import read_document, write_document
+from jupyter_awsgpu.records.files import read_document, require, write_document
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,13 +28,14 @@ class FactCache:
 
     def get(self, key: str, max_age_s: float = DAY_S) -> Any | None:
         """Return the fact if it is known and younger than `max_age_s` seconds."""
+        path = self._path(key)
         try:
-            document = read_document(self._path(key))
+            document = require(path, read_document(path) or {}, {"key": str, "asked": float})
         except StateUnreadable:
             return None
-        if document is None or document.get("key") != key:
+        if document["key"] != key:
             return None
-        age = self._clock() - float(document.get("asked", 0))
+        age = self._clock() - document["asked"]
         return document.get("value") if 0 <= age < max_age_s else None
 
     def put(self, key: str, value: object) -> None:

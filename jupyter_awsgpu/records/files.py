@@ -6,13 +6,22 @@ import json
 import os
 import tempfile
 from pathlib import Path
-from typing import Any
+from types import UnionType
+from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu.errors import StateUnreadable
 from jupyter_awsgpu.model import SCHEMA_VERSION
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 HALF_WRITTEN = ".part"
 """How the name of a file ends until it is whole."""
+
+FOREIGN = "it is not one of ours"
+
+Kind = type | UnionType | list[Any]
+"""What a field of a document must be: a type, a union of types, or a list of one `Kind`."""
 
 
 def private_folder(path: Path) -> Path:
@@ -78,10 +87,25 @@ def read_document(path: Path) -> dict[str, Any] | None:
         document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, RecursionError) as exc:
         raise StateUnreadable(path=path, why="it is damaged") from exc
     if not isinstance(document, dict) or not isinstance(document.get("schema"), int):
-        raise StateUnreadable(path=path, why="it is not one of ours")
+        raise StateUnreadable(path=path, why=FOREIGN)
     if document["schema"] > SCHEMA_VERSION:
         raise StateUnreadable(path=path, why="a later version of jupyter-awsgpu wrote it")
     return document
+
+
+def require(path: Path, document: dict[str, Any], kinds: Mapping[str, Kind]) -> dict[str, Any]:
+    """Return the document if each of these fields is of its kind; raises `StateUnreadable`."""
+    for name, kind in kinds.items():
+        if not is_of(document.get(name), kind):
+            raise StateUnreadable(path=path, why=FOREIGN)
+    return document
+
+
+def is_of(value: object, kind: Kind) -> bool:
+    """Return whether a value of JSON is of a kind; a list of one kind says that each of its items is."""
+    if isinstance(kind, list):
+        return isinstance(value, list) and all(is_of(one, kind[0]) for one in value)
+    return isinstance(value, kind)

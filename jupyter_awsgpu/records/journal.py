@@ -8,16 +8,34 @@ answers with the instance the first try made; with anything changed it would ref
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu.errors import StateUnreadable
-from jupyter_awsgpu.records.files import read_document, write_document
+from jupyter_awsgpu.records.files import Kind, read_document, require, write_document
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _SAFE = re.compile(r"[^A-Za-z0-9._-]")
+
+KINDS: dict[str, Kind] = {
+    "launch_id": str,
+    "name": str,
+    "owner": str,
+    "region": str,
+    "written": int | float,
+    "request": dict | None,
+    "instance_ids": [str],
+    "attempts": [dict],
+    "wishes": dict,
+    "ended": int | float | None,
+}
+"""What an entry's file must hold; another version's may hold more."""
+
+DEFAULTS: dict[str, Any] = {"request": None, "instance_ids": [], "attempts": [], "wishes": {}, "ended": None}
+"""What it may leave out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +89,15 @@ class Journal:
 
     def read(self, launch_id: str) -> JournalEntry | None:
         """Return one entry, or None."""
-        document = read_document(self._path(launch_id))
-        return _entry(document) if document else None
+        return _read(self._path(launch_id))
 
     def entries(self) -> tuple[JournalEntry, ...]:
         """Return all readable entries, oldest first; a damaged file hides nothing but itself."""
         found = []
         for path in sorted(self._folder.glob("*.json")):
-            try:
-                document = read_document(path)
-            except StateUnreadable:
-                continue
-            if document:
-                found.append(_entry(document))
+            with suppress(StateUnreadable):
+                entry = _read(path)
+                found += [entry] if entry else []
         return tuple(sorted(found, key=lambda entry: entry.written))
 
     def regions(self) -> tuple[str, ...]:
@@ -94,8 +108,12 @@ class Journal:
         return self._folder / f"{_SAFE.sub('_', launch_id)}.json"
 
 
-def _entry(document: dict[str, Any]) -> JournalEntry:
-    fields = {key: value for key, value in document.items() if key in JournalEntry.__dataclass_fields__}
-    fields["instance_ids"] = tuple(fields.get("instance_ids", ()))
-    fields["attempts"] = tuple(fields.get("attempts", ()))
-    return JournalEntry(**fields)
+def _read(path: Path) -> JournalEntry | None:
+    document = read_document(path)
+    if document is None:
+        return None
+    known = {name: document.get(name) for name in KINDS}
+    fields = require(path, {**DEFAULTS, **{name: value for name, value in known.items() if value is not None}}, KINDS)
+    return JournalEntry(
+        **{**fields, "instance_ids": tuple(fields["instance_ids"]), "attempts": tuple(fields["attempts"])}
+    )

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu.errors import AwsGpuError
 from jupyter_awsgpu.model import Event
-from jupyter_awsgpu.records.files import private_folder
+from jupyter_awsgpu.records.files import Kind, is_of, private_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,6 +30,15 @@ WHOLE = ""
 
 KEPT = 200
 """Operation logs kept; older ones are removed as new ones begin."""
+
+KINDS: dict[str, Kind] = {
+    **dict.fromkeys(("operation", "verb", "name", "step", "phase", "text"), str),
+    **dict.fromkeys(("at", "pid_started"), int | float),
+    **dict.fromkeys(("seconds", "fraction"), int | float | None),
+    **dict.fromkeys(("error", "remedy"), str | None),
+    "pid": int,
+}
+"""What a line of a log must hold to count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,8 +178,8 @@ class Operations:
             path.stem,
             events[0].verb,
             events[0].name,
-            int(last["pid"]),
-            float(last["pid_started"]),
+            last["pid"],
+            last["pid_started"],
             events,
             last.get("error"),
             last.get("remedy"),
@@ -187,9 +196,9 @@ def _whole_lines(path: Path) -> list[dict[str, Any]]:
     for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             line = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             continue
-        if isinstance(line, dict) and {"verb", "pid", "pid_started"} <= line.keys():
+        if isinstance(line, dict) and all(is_of(line.get(name), kind) for name, kind in KINDS.items()):
             lines.append(line)
     return lines
 
@@ -217,7 +226,7 @@ def _alive(pid: int, started: float) -> bool:
 
     try:
         return abs(psutil.Process(pid).create_time() - started) < 1.0
-    except psutil.Error:
+    except (psutil.Error, ValueError, OverflowError):  # the last two for what is no process id
         return False
 
 

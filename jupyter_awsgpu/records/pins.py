@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from jupyter_awsgpu.records.files import read_document, write_document
+from jupyter_awsgpu.records.files import read_document, require, write_document
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,8 +25,9 @@ class Pins:
 
     def read(self, launch_id: str) -> tuple[str, ...]:
         """Return the accepted public keys as OpenSSH lines, the preferred one first."""
-        document = read_document(self._path(launch_id))
-        return tuple(document["accepted"]) if document else ()
+        path = self._path(launch_id)
+        document = read_document(path)
+        return tuple(require(path, document, {"accepted": [str]})["accepted"]) if document else ()
 
     def write(self, launch_id: str, keys: tuple[str, ...]) -> None:
         """Pin exactly `keys`, durably."""

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from jupyter_awsgpu.errors import AwsGpuError, KernelFailed, SshUnreachable
 from jupyter_awsgpu.remote.kernel_doors import Said
 from jupyter_awsgpu.remote.kernel_wire import Outbox, frame, frames
+from jupyter_awsgpu.remote.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,6 +48,9 @@ LOST = -1
 PROGRAM = tuple(
     f"{name}.py" for name in ("__init__", "kernel_door", "kernel_kept", "kernel_process", "kernel_relay", "kernel_runs")
 )
+
+NO_FRAME = (ValueError, KeyError, TypeError, AttributeError)
+"""What reading raises where the other end does not keep to the frames: anybody may be there."""
 
 _Frames = "Iterator[tuple[dict[str, Any], list[bytes]]]"
 
@@ -192,10 +196,14 @@ class RemoteKernel:
             host.close()
             raise KernelFailed(name=self._name, why=f"the connection broke ({exc})") from exc
         if "hello" not in answer:
-            why = answer.get("refused") or dialogue.last_words() or "it said nothing"
+            why = clean(answer.get("refused"), 300) or dialogue.last_words() or "it said nothing"
             host.close()
             raise _Refused(name=self._name, why=why) if "refused" in answer else KernelFailed(name=self._name, why=why)
-        self._greeted(host, dialogue, answer["hello"])
+        try:
+            self._greeted(host, dialogue, answer["hello"])
+        except NO_FRAME as exc:
+            host.close()
+            raise KernelFailed(name=self._name, why="what answers is not our program") from exc
         return came
 
     def _greeted(self, host: Host, dialogue: Dialogue, hello: dict[str, Any]) -> None:
@@ -222,7 +230,7 @@ class RemoteKernel:
         """Hear the kernel until its end; when the connection breaks first, attach again (in a thread)."""
         while True:
             if came is not None:
-                with suppress(OSError, ValueError):
+                with suppress(OSError, *NO_FRAME):
                     for about, parts in came:
                         self._take(about, parts)
                 self._drop()

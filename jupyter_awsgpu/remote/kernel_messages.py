@@ -35,7 +35,7 @@ def content_of(parts: list[bytes]) -> dict[str, Any]:
 def _document(parts: list[bytes], place: int) -> dict[str, Any]:
     try:
         found = json.loads(parts[parts.index(DELIMITER) + place])
-    except (ValueError, IndexError):
+    except (ValueError, IndexError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

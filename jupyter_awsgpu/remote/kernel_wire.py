@@ -13,6 +13,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+HEAD_MOST = 1 << 20
+PARTS_MOST = 1 << 30
+"""Bytes of a frame's line and of its parts: more is no message of a kernel's."""
+
 
 def frame(about: dict[str, Any], parts: Sequence[bytes] = ()) -> bytes:
     """Return what goes over the wire for a document and a message's parts."""
@@ -26,10 +30,9 @@ def frames(read: Callable[[], bytes]) -> Iterator[tuple[dict[str, Any], list[byt
     pending = bytearray()
     while piece := read():
         pending += piece
-        while (end := pending.find(b"\n")) >= 0:
-            about = json.loads(bytes(pending[:end]))
+        while (end := pending.find(b"\n", 0, HEAD_MOST)) >= 0 or len(pending) > HEAD_MOST:
+            about, lengths = _head(bytes(pending[: max(end, 0)]))
             at, parts = end + 1, []
-            lengths = about.get("l", [])
             if len(pending) < at + sum(lengths):
                 break
             for length in lengths:
@@ -37,6 +40,20 @@ def frames(read: Callable[[], bytes]) -> Iterator[tuple[dict[str, Any], list[byt
                 at += length
             del pending[:at]
             yield about, parts
+
+
+def _head(line: bytes) -> tuple[dict[str, Any], list[int]]:
+    """Read a frame's line: its document and the lengths of its parts. Anybody may be at the other end."""
+    try:
+        about = json.loads(line)
+    except RecursionError as exc:
+        raise ValueError("a line of brackets") from exc
+    lengths = about.get("l", []) if isinstance(about, dict) else None
+    if not isinstance(lengths, list) or not all(isinstance(one, int) and 0 <= one <= PARTS_MOST for one in lengths):
+        raise ValueError("no frame")
+    if sum(lengths) > PARTS_MOST:
+        raise ValueError("a frame that is too large")
+    return about, lengths
 
 
 class Outbox:

@@ -25,7 +25,7 @@ FOLDER = ".awsgpu/runs"
 def start(host: Host, name: str, run_id: str, *, script: str, args: Sequence[str], text: bytes) -> Run:
     """Start a script or notebook, given as its bytes; it needs no connection from then on."""
     request = {"id": run_id, "script": script, "args": list(args), "program": _program()}
-    return run_from(_ask(host, "start", request, text)["run"], name)
+    return _run_of(_ask(host, "start", request, text), host, name)
 
 
 def runs(host: Host, name: str) -> tuple[Run, ...]:
@@ -39,7 +39,7 @@ def cancel(host: Host, name: str, run_id: str) -> Run:
     answer = _ask(host, "cancel", {"id": run_id})
     if "run" not in answer:
         raise NoSuchRun(name=name, run=run_id)
-    return run_from(answer["run"], name)
+    return _run_of(answer, host, name)
 
 
 def follow(host: Host, name: str, run_id: str, at: int, *, on: bool) -> Iterator[tuple[str, int, Run | None]]:
@@ -50,20 +50,26 @@ def follow(host: Host, name: str, run_id: str, at: int, *, on: bool) -> Iterator
     dialogue = host.talk(["python3", "-c", _program(), "follow"])
     dialogue.say(json.dumps({"id": run_id, "at": at, "on": on}))
     for line in dialogue.lines():
-        found = json.loads(line)
+        found = document(line)
         if "refused" in found:
             raise NoSuchRun(name=name, run=run_id)
         if "run" in found:
-            yield "", at, run_from(found["run"], name)
+            yield "", at, _run_of(found, host, name)
             return
-        at = int(found["at"])
-        yield str(found["log"]), at, None
+        at = int(number(found.get("at")) or at)
+        yield str(found.get("log", "")), at, None
 
 
 def plain(text: str) -> str:
     """Return a line of a log as it may be shown: what moves a terminal's cursor stays out."""
     kept = text.rpartition("\r")[2] if "\r" in text.rstrip("\r") else text.rstrip("\r")
     return clean(CONTROL.sub("", kept), 10_000)
+
+
+def _run_of(answer: Mapping[str, Any], host: Host, name: str) -> Run:
+    if not isinstance(answer.get("run"), dict):
+        raise RemoteCommandFailed(name=host.name, command="python3", status=0, output="it named no run")
+    return run_from(answer["run"], name)
 
 
 def run_from(found: Mapping[str, Any], name: str) -> Run:

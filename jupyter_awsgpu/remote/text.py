@@ -23,9 +23,13 @@ def clean(value: object, limit: int = LINE_LIMIT) -> str:
 
 def number(value: object) -> float | None:
     """Return a finite number, or None."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value)
+    try:
+        found = float(value)
+    except OverflowError:  # an integer of four hundred digits is JSON, too
+        return None
+    return found if math.isfinite(found) else None
 
 
 def document(text: str | bytes) -> dict[str, Any]:
@@ -35,6 +39,6 @@ def document(text: str | bytes) -> dict[str, Any]:
     lines = (text.decode("utf-8", "replace") if isinstance(text, bytes) else text).strip().splitlines()
     try:
         value = json.loads(lines[-1]) if lines else {}
-    except ValueError:
+    except (ValueError, RecursionError):  # the second for a thousand brackets in each other
         return {}
     return value if isinstance(value, dict) else {}

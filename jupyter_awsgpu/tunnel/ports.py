@@ -8,7 +8,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from jupyter_awsgpu.errors import ForwardTaken, PortTaken, StateUnreadable
-from jupyter_awsgpu.records.files import read_document, write_document
+from jupyter_awsgpu.records.files import read_document, require, write_document
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -81,5 +81,7 @@ class PortMemory:
 
     def _all(self) -> dict[str, int]:
         with suppress(StateUnreadable):
-            return dict((read_document(self._path) or {}).get("ports", {}))
+            return dict(
+                require(self._path, {"ports": {}} | (read_document(self._path) or {}), {"ports": dict})["ports"]
+            )
         return {}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu.errors import StateUnreadable
 from jupyter_awsgpu.model import Endpoint, Tunnel
-from jupyter_awsgpu.records.files import read_document, write_document
+from jupyter_awsgpu.records.files import FOREIGN, Kind, read_document, require, write_document
 from jupyter_awsgpu.tunnel import processes
 
 if TYPE_CHECKING:
@@ -18,6 +18,19 @@ if TYPE_CHECKING:
 
 STARTING_S = 30.0
 """How long a record may name no process yet before its start counts as failed."""
+
+KINDS: dict[str, Kind] = {
+    **dict.fromkeys(("instance_id", "name", "phase", "since", "bind"), str),
+    **dict.fromkeys(("pid", "pid_started"), int | float),
+    **dict.fromkeys(("guard", "guard_started"), int | float | None),
+    "forwards": [[int]],
+    "endpoint": dict | None,
+    "reason": str | None,
+}
+"""What a record must hold for anybody to make something of it."""
+
+ENDPOINT: dict[str, Kind] = {"address": str, "port": int, "user": str, "key_file": str, "via": str | None}
+"""What it must hold of where the instance answers, if it says that."""
 
 
 def endpoint_document(endpoint: Endpoint) -> dict[str, Any]:
@@ -81,7 +94,8 @@ class RecordFile:
     def read(self) -> dict[str, Any] | None:
         """Return the document; None where there is none, or one nobody can read."""
         with suppress(StateUnreadable):
-            return read_document(self.path)
+            document = read_document(self.path)
+            return None if document is None else _require_whole(self.path, document)
         return None
 
     def write(self, document: dict[str, Any]) -> None:
@@ -111,6 +125,19 @@ class RecordFile:
         """Forget the tunnel."""
         self.path.unlink(missing_ok=True)
         self.withdraw_end()
+
+
+def _require_whole(path: Path, document: dict[str, Any]) -> dict[str, Any]:
+    require(path, document, KINDS)
+    if document.get("endpoint") is not None:
+        require(path, document["endpoint"], ENDPOINT)
+    if any(len(pair) != len(("local", "remote")) for pair in document["forwards"]):
+        raise StateUnreadable(path=path, why=FOREIGN)
+    try:
+        datetime.fromisoformat(document["since"])
+    except ValueError as exc:
+        raise StateUnreadable(path=path, why=FOREIGN) from exc
+    return document
 
 
 def now() -> str:

@@ -14,6 +14,7 @@ from jupyter_awsgpu.errors import (
     HostKeyUnknown,
     HostKeyWrong,
     InstanceGone,
+    KeyFolderTooOpen,
     KeyMissing,
     KeyTooOpen,
     SshRefused,
@@ -43,7 +44,7 @@ DOUBT_S = 3.0
 SEEN_EVERY_S = 60.0
 """How often the record says that the peer was heard."""
 
-UNMENDABLE = (HostKeyUnknown, KeyMissing, KeyTooOpen)
+UNMENDABLE = (HostKeyUnknown, KeyMissing, KeyTooOpen, KeyFolderTooOpen)
 
 
 class GaveUp(Exception):

@@ -67,10 +67,11 @@ def look_ahead(bench: Workbench, wishes: Wishes) -> tuple[bool, bool]:
     """Ask for key pair and group, as far as a launch will want ours, and say whether they are there already.
 
     Owner is whom AWS took us for last time: that saves a launch the round trip of asking who we are
-    first. Read-only, and of no effect if it is somebody else this time.
+    first. Read-only, and of no effect if it is somebody else this time. Raises `BadValue` for an `allow_from`
+    that says nobody: here nothing has been made yet.
     """
     cloud = bench.cloud(wishes.region)
-    if not str(bench.settings.allow_from).strip():
+    if not _named_blocks(bench):
         bench.clouds.look_up_address()
     owner = presumed_owner(bench)
     return cloud.look_ahead(owner=owner, key_name=_key_name(bench, owner, wishes), group_name=group_name(owner))
@@ -117,11 +118,16 @@ def _ensure_group(bench: Workbench, cloud: Cloud, identity: Identity, wishes: Wi
 
 def allowed_blocks(bench: Workbench) -> tuple[str, ...]:
     """Return the CIDR blocks that may reach SSH: the setting's, or this machine's own address alone."""
+    return _named_blocks(bench) or (f"{bench.clouds.caller_address()}/32",)
+
+
+def _named_blocks(bench: Workbench) -> tuple[str, ...]:
+    """Return the blocks that the setting names, none where it is empty. Raises `BadValue`."""
     import ipaddress
 
     text = str(bench.settings.allow_from)
     if not text.strip():
-        return (f"{bench.clouds.caller_address()}/32",)
+        return ()
     try:
         return tuple(str(ipaddress.ip_network(part.strip())) for part in text.split(","))
     except ValueError as exc:

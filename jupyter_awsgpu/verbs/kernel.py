@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from jupyter_awsgpu.errors import AwsGpuError
+from jupyter_awsgpu.errors import AwsGpuError, HostKeyUnknown, HostKeyWrong
 from jupyter_awsgpu.remote.kernel_specs import environments
 from jupyter_awsgpu.verbs import picker
 from jupyter_awsgpu.verbs.arrival import Way, tunnel_extra
@@ -19,14 +18,19 @@ if TYPE_CHECKING:
 def kernel(bench: Workbench, name: str | None = None) -> picker.PickedKernel:
     """Put the instance into the kernel picker of this machine's Jupyter, or find it there.
 
-    Raises `WrongState` for an instance that does not run.
+    Raises `WrongState` for an instance that does not run, `HostKeyWrong` for a stranger at its address.
     """
     instance = choose(bench, name, "kernel")
     require_running(instance, "run a kernel")
     way = Way(bench.settings.local_port)
     found = None
-    with suppress(AwsGpuError), reach(bench, instance) as host:  # the base is offered all the same
-        found = environments(host)
+    try:
+        with reach(bench, instance) as host:
+            found = environments(host)
+    except (HostKeyWrong, HostKeyUnknown):
+        raise
+    except AwsGpuError:
+        pass  # the base is offered all the same
     return picker.offer(bench, instance, tunnel_extra(bench, way), found)
 
 

@@ -66,8 +66,7 @@ def import_key(bench: Workbench, file: Path, passphrase: str) -> Instance:
     instance = choose(bench, str(content["instance_id"]), "key")
     if instance.launch_id != content["launch_id"]:
         raise BundleUnreadable(why="it belongs to another launch of that instance")
-    path = bench.records.root / "keys" / f"{instance.launch_id}.pem"
-    write_private(path, str(content["private_key"]).encode())
+    path = bench.records.keys.take(instance.launch_id, str(content["private_key"]).encode())
     pinned = {instance.pin_id: content["pins"], **content.get("pins_of_others", {})}
     for pin_id, lines in pinned.items():
         bench.records.pins.write(pin_id, tuple(str(line) for line in lines))

@@ -12,7 +12,7 @@ import os
 import time
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 from jupyter_awsgpu.demo.aws import capacity, ledger, quotas
 from jupyter_awsgpu.demo.aws.machines import machines
@@ -194,8 +194,8 @@ class Control:
 
 
 def _require_local(environ: dict[str, Any]) -> None:
-    host = environ.get("HTTP_HOST", "").rpartition(":")[0]
-    if host not in ("127.0.0.1", "localhost", "") or "HTTP_ORIGIN" in environ:
+    host = urlsplit(f"//{environ.get('HTTP_HOST', '')}").hostname
+    if host not in ("127.0.0.1", "localhost", None) or "HTTP_ORIGIN" in environ:
         raise PermissionError("the control plane answers this machine's own programs only")
 
 

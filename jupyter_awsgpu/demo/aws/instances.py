@@ -18,8 +18,6 @@ from jupyter_awsgpu.demo.aws.wire import Refusal
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-PAGE = 1000
-"""Instances in a page where nobody says how many (EC2 API reference: at most 1000)."""
 
 ALL = 1_000_000_000
 
@@ -72,7 +70,7 @@ def describe_instances(call: Call) -> object:
         raise Refusal(
             "InvalidParameterCombination", "The parameter instancesSet cannot be used with the parameter maxResults"
         )
-    start, size = int(call.get("NextToken") or 0), int(call.get("MaxResults") or PAGE)
+    start, size = int(call.get("NextToken") or 0), int(call.get("MaxResults") or call.world.settings.page)
     for name in ("NextToken", "MaxResults"):
         call.params.pop(name, None)
     call.params["MaxResults"] = ALL

@@ -32,6 +32,7 @@ class Settings:
     `terminated_s`: how long a terminated instance stays visible (AWS: about an hour).
     `modify_pause_s`: how long a volume rests between two changes (AWS: six hours).
     `clock_s`: how far AWS's clock is ahead of this machine's: more than five minutes refuse every request.
+    `page`: instances in a page where nobody says how many (EC2 API reference: at most 1000).
     `free_plan`: refuse every type that is not in the free tier, as AWS's Free plan does.
     """
 
@@ -45,6 +46,7 @@ class Settings:
     volume_s: float = 0.2
     modify_pause_s: float = 21600.0
     clock_s: float = 0.0
+    page: int = 1000
     free_plan: bool = False
 
     def change(self, wishes: dict[str, Any]) -> None:

@@ -102,8 +102,10 @@ class Conversation:
             raise Broken("the connection ended")
         try:
             found: dict[str, Any] = json.loads(text)
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:
             raise Broken("what answers is not our program") from exc
+        if not isinstance(found, dict):
+            raise Broken("what answers is not our program")
         if "refused" in found:
             raise Refusal(str(found["refused"]))
         return found

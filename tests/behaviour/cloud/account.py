@@ -62,14 +62,14 @@ class Aws:
         client.ask(self.status, "capacity", {"instance_type": itype, "room": room})
 
 
-def new_clouds(aws: Aws, cache: Path, region: str | None = REGION) -> Clouds:
-    """Return a client as another process would have it, with the facts in `cache`."""
+def new_clouds(aws: Aws, cache: Path, region: str | None = REGION, address_url: str | None = None) -> Clouds:
+    """Return a client as another process would have it, with the facts in `cache`, seen where that page says."""
     status = aws.status
     clouds = Clouds(
         region=region,
         endpoint=status.endpoint,
         credentials=(status.access_key_id, status.secret_access_key),
-        address_url=f"{status.endpoint}/_awsgpu/address",
+        address_url=address_url or f"{status.endpoint}/_awsgpu/address",
         cache=FactCache(cache),
         demo=True,
     )

@@ -145,6 +145,23 @@ def test_three_throttles_of_an_ordinary_call_are_survived(aws: Aws, ready: Launc
     assert time.monotonic() - began < 8 + BUSY_S
 
 
+@pytest.mark.parametrize(("code", "expected"), [("ExpiredToken", errors.CredentialsExpired), ("InternalError", None)])
+def test_a_list_refused_in_its_middle_is_never_taken_for_the_whole(
+    aws: Aws, ready: Launched, code: str, expected: type[errors.AwsGpuError] | None
+) -> None:
+    """The second page is refused: asked again where that helps, and otherwise an error, not half a list."""
+    for attempt in (1, 2, 3):
+        ready.cloud.run(ready.request(attempt=attempt))
+    aws.set(page=1)
+    assert len(ready.cloud.instances()) == 3
+    aws.fail("DescribeInstances", code, times=1, spare=1)
+    if expected is None:
+        assert len(ready.cloud.instances()) == 3
+    else:
+        with pytest.raises(expected):
+            ready.cloud.instances()
+
+
 def test_a_new_instance_unknown_for_a_moment_is_waited_for(aws: Aws, ready: Launched) -> None:
     """EC2 is eventually consistent."""
     aws.set(staleness_s=1.0)

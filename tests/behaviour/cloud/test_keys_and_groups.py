@@ -20,14 +20,32 @@ if TYPE_CHECKING:
 OWNER = "123456789012/user/demo"
 
 
-def rules(cloud: Cloud, group_id: str) -> set[tuple[str, str]]:
-    """Return (block, description) of every rule of a group."""
+SOURCES = {
+    "IpRanges": "CidrIp",
+    "Ipv6Ranges": "CidrIpv6",
+    "UserIdGroupPairs": "GroupId",
+    "PrefixListIds": "PrefixListId",
+}
+"""Where a rule keeps whom it lets in, and under which name."""
+
+Rule = tuple[str, int, int, str, str]
+"""Protocol, first and last port, who is let in, and the description."""
+
+
+def rules(cloud: Cloud, group_id: str) -> set[Rule]:
+    """Return every rule of a group, whatever it opens and for whomever."""
     group: dict[str, Any] = cloud.place.ec2.describe_security_groups(GroupIds=[group_id])["SecurityGroups"][0]
     return {
-        (block["CidrIp"], block.get("Description", ""))
-        for permission in group["IpPermissions"]
-        for block in permission["IpRanges"]
+        (one["IpProtocol"], one.get("FromPort", 0), one.get("ToPort", 65535), who[name], who.get("Description", ""))
+        for one in group["IpPermissions"]
+        for kind, name in SOURCES.items()
+        for who in one.get(kind, ())
     }
+
+
+def ssh(block: str, client_id: str = "c1") -> Rule:
+    """Return the one kind of rule that a launch makes."""
+    return ("tcp", 22, 22, block, f"awsgpu client {client_id}")
 
 
 def ensure(cloud: Cloud, address: str, client_id: str = "c1") -> str:
@@ -97,14 +115,23 @@ def test_a_roaming_laptop_replaces_its_own_rule_and_no_others(cloud: Cloud) -> N
     group = ensure(cloud, "192.0.2.1", "c1")
     ensure(cloud, "192.0.2.2", "c2")
     ensure(cloud, "198.51.100.7", "c1")
-    assert rules(cloud, group) == {("198.51.100.7/32", "awsgpu client c1"), ("192.0.2.2/32", "awsgpu client c2")}
+    assert rules(cloud, group) == {ssh("198.51.100.7/32", "c1"), ssh("192.0.2.2/32", "c2")}
+
+
+def test_exactly_port_22_is_open_for_each_block_that_is_named(cloud: Cloud) -> None:
+    """Several blocks of both kinds of address are a rule each, and one that is named no more is closed."""
+    blocks = ("192.0.2.1/32", "198.51.100.0/24", "2001:db8::/64")
+    group = cloud.ensure_security_group("awsgpu-demo", tags_of(OWNER), allow_from=blocks, client_id="c1")
+    assert rules(cloud, group) == {ssh(block) for block in blocks}
+    cloud.ensure_security_group("awsgpu-demo", tags_of(OWNER), allow_from=blocks[1:2], client_id="c1")
+    assert rules(cloud, group) == {ssh(blocks[1])}
 
 
 def test_two_clients_behind_one_address_both_get_in(cloud: Cloud) -> None:
     """The same rule again is a success, whoever made it."""
     group = ensure(cloud, "192.0.2.1", "c1")
     assert ensure(cloud, "192.0.2.1", "c2") == group
-    assert {block for block, _ in rules(cloud, group)} == {"192.0.2.1/32"}
+    assert rules(cloud, group) == {ssh("192.0.2.1/32", "c1")}
 
 
 def test_renewing_leaves_other_owners_groups_alone(cloud: Cloud) -> None:
@@ -112,9 +139,9 @@ def test_renewing_leaves_other_owners_groups_alone(cloud: Cloud) -> None:
     group = ensure(cloud, "192.0.2.1")
     renewed = {"allow_from": ("198.51.100.7/32",), "client_id": "c1"}
     cloud.renew_ingress((group,), owner="123456789012/user/other", **renewed)  # type: ignore[arg-type]
-    assert {block for block, _ in rules(cloud, group)} == {"192.0.2.1/32"}
+    assert rules(cloud, group) == {ssh("192.0.2.1/32")}
     cloud.renew_ingress((group,), owner=OWNER, **renewed)  # type: ignore[arg-type]
-    assert {block for block, _ in rules(cloud, group)} == {"198.51.100.7/32"}
+    assert rules(cloud, group) == {ssh("198.51.100.7/32")}
 
 
 def test_without_a_default_network_that_is_said(aws: Aws, cloud: Cloud) -> None:

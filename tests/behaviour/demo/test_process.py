@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
@@ -20,6 +21,8 @@ from tests.behaviour.demo.aws_clients import eventually
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from jupyter_awsgpu.demo.client import DemoStatus
 
 
 @pytest.fixture
@@ -98,6 +101,40 @@ def test_settings_are_set_at_the_start(state: Path) -> None:
     """Delays given to `up` hold from the first call."""
     running = client.up(state, hosts=False, pending_s=7.5)
     assert client.ask(running, "settings")["pending_s"] == 7.5
+
+
+FOREIGN = (
+    {"Origin": "http://evil.example"},
+    {"Origin": "null"},
+    {"Origin": "http://127.0.0.1:1"},
+    {"Host": "evil.example"},
+    {"Host": "evil.example:80"},
+    {"Host": "127.0.0.1.evil.example:80"},
+    {"Host": "evil.example:80:127.0.0.1"},
+)
+"""What a browser sends for a page of somebody else's; the last ones where its name has been led to this machine."""
+
+
+def test_a_page_of_somebody_elses_is_refused(state: Path) -> None:
+    """A browser on this machine can neither read nor change the simulated AWS for a foreign page."""
+    running = client.up(state, hosts=False, pending_s=7.5)
+    for headers in FOREIGN:
+        assert answer_to(running, "GET", "ledger", headers) == 403, headers
+        assert answer_to(running, "POST", "settings", headers, b'{"pending_s": 1}') in (400, 403), headers
+    assert client.ask(running, "settings")["pending_s"] == 7.5
+    assert answer_to(running, "POST", "settings", {}, b'{"pending_s": 1}') == 200
+    assert client.ask(running, "settings")["pending_s"] == 1
+
+
+def answer_to(running: DemoStatus, method: str, path: str, headers: dict[str, str], body: bytes | None = None) -> int:
+    """Ask the control endpoint with these headers; return the HTTP status."""
+    place = running.endpoint.removeprefix("http://")
+    connection = http.client.HTTPConnection(place, timeout=30)
+    try:
+        connection.request(method, f"/_awsgpu/{path}", body, headers)
+        return connection.getresponse().status
+    finally:
+        connection.close()
 
 
 def test_a_start_that_fails_says_why(state: Path) -> None:

@@ -6,7 +6,7 @@ import json
 import uuid
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 import websocket
@@ -22,6 +22,42 @@ def status_of(box: dict[str, Any], token: str | None) -> int:
     """Ask Jupyter's API through the tunnel, with a token or without; return the HTTP status."""
     headers = {"Authorization": f"token {token}"} if token else {}
     return httpx.get(f"{box['local_url']}api/status", headers=headers, trust_env=False, timeout=30).status_code
+
+
+class Page:
+    """A page that a browser shows, and what its scripts may do to Jupyter: as a person who is logged in, or nobody."""
+
+    def __init__(self, box: dict[str, Any], *, logged_in: bool, token: str | None = None) -> None:
+        self._place = httpx.URL(box["local_url"]).netloc.decode()
+        self._token = {"Authorization": f"token {token}"} if token else {}
+        self._browser = httpx.Client(base_url=box["local_url"], trust_env=False, timeout=60, follow_redirects=True)
+        self.own = f"http://{self._place}"
+        if logged_in:
+            self._browser.get("/lab", params={"token": box["token"]}).raise_for_status()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._browser.close()
+
+    def start_kernel(self, origin: str, **headers: str) -> httpx.Response:
+        """Ask for a kernel, as a script of a page at that origin does; the browser's cookies go along."""
+        known = self._browser.cookies.get("_xsrf", "")
+        sent = {"Origin": origin, "X-XSRFToken": known, **self._token, **headers}
+        return self._browser.post("/api/kernels", json={"name": "python3"}, headers=sent)
+
+    def reach_kernel(self, kernel: str, origin: str, **headers: str) -> int:
+        """Open the websocket of a kernel's channels; return the HTTP status, 101 where it opens."""
+        cookies = "; ".join(f"{name}={value}" for name, value in self._browser.cookies.items())
+        address = f"ws://{self._place}/api/kernels/{kernel}/channels"
+        sent = [f"{name}: {value}" for name, value in {**self._token, **headers}.items()]
+        try:
+            channels = websocket.create_connection(address, origin=origin, cookie=cookies, header=sent, timeout=60)
+        except websocket.WebSocketBadStatusException as refused:
+            return int(refused.status_code)
+        channels.close()
+        return 101
 
 
 def computed(box: dict[str, Any], *codes: str, kernel_name: str = "python3") -> list[str]:

@@ -6,7 +6,9 @@ Two instances serve all of these tests.
 
 from __future__ import annotations
 
+import asyncio
 import os
+import re
 import signal
 import time
 from contextlib import contextmanager
@@ -14,16 +16,19 @@ from typing import TYPE_CHECKING
 
 import asyncssh
 import pytest
+from jupyter_client.manager import AsyncKernelManager
 
 from jupyter_awsgpu.demo import client
 from jupyter_awsgpu.host.identity import fingerprint
 from jupyter_awsgpu.records import Records
+from jupyter_awsgpu.surfaces.kernels.provisioner import KernelNotStarted
 from tests.behaviour.road.remote_jupyter import status_of
 from tests.behaviour.road.terminal import end, run, start
 
 if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
     from jupyter_awsgpu.demo.client import DemoStatus
     from tests.behaviour.road.terminal import Answer
@@ -191,44 +196,96 @@ def test_every_verb_that_waits_can_be_interrupted(demo: DemoStatus, records: Rec
     assert again.status == 0 or gone, again.err
 
 
-REFUSING = (("connect", "gpu"), ("token", "gpu"), ("ssh", "gpu", "--", "touch", "intruded"), LAUNCH)
-"""Every path to an instance."""
+REFUSING = (
+    ("connect", "gpu"),
+    ("token", "gpu"),
+    ("ssh", "gpu", "--", "touch", "intruded"),
+    ("push", "intruded", "--name", "gpu"),
+    ("pull", "secret", "--name", "gpu"),
+    ("run", "--name", "gpu", "intruded"),
+    ("runs", "gpu"),
+    ("gpu", "gpu"),
+    ("kernel", "gpu"),
+    ("logs", "gpu"),
+    ("logs", "gpu", "--source", "jupyter"),
+    ("keep", "gpu", "2h"),
+    ("provision", "gpu"),
+    ("image", "gpu", "--name", "kept", "--freeze"),
+    LAUNCH,
+)
+"""Every verb that reaches an instance."""
 
 
-def test_pins_that_do_not_fit_refuse_every_path(records: Records) -> None:
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Work in a folder with a script that is not to arrive anywhere."""
+    (tmp_path / "intruded").write_text("print('intruded')\n")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_pins_that_do_not_fit_refuse_every_path(demo: DemoStatus, records: Records, here: Path) -> None:
     """With another key pinned, nothing is sent to the host that answers; with the right one, all is as before."""
     box = live(run(*LAUNCH))
-    right = records.pins.read(box["launch_id"])
+    spec = run("kernel", "gpu").document["spec"]
+    right, logins = records.pins.read(box["launch_id"]), logins_of(demo, box)
     records.pins.write(box["launch_id"], (_public_line(asyncssh.generate_private_key("ssh-ed25519")),))
     try:
         for words in REFUSING:
             assert_refused(run(*words), right[0])
+        assert_kernel_refused(spec, right[0])
+        assert logins_of(demo, box) == logins
     finally:
         records.pins.write(box["launch_id"], right)
-    assert "intruded" not in run("ssh", "gpu", "--", "ls").out.split()
+    assert list(disk_of(demo, box).rglob("intruded")) == []
+    assert [path.name for path in here.iterdir()] == ["intruded"]
     assert live(run(*LAUNCH))["instance_id"] == box["instance_id"]
 
 
-def test_a_host_with_another_key_is_refused_on_every_path(demo: DemoStatus, records: Records) -> None:
+def test_a_host_with_another_key_is_refused_on_every_path(demo: DemoStatus, here: Path) -> None:
     """Somebody else's sshd at the instance's address learns nothing and is told nothing."""
     box = live(run(*LAUNCH))
+    spec = run("kernel", "gpu").document["spec"]
     run("stop")
-    disk = demo.state_dir / "hosts" / box["instance_id"]
+    disk, logins = disk_of(demo, box), logins_of(demo, box)
     (key_file,) = disk.rglob("ssh_host_ed25519_key")
     stranger = asyncssh.generate_private_key("ssh-ed25519")
     key_file.write_bytes(stranger.export_private_key("openssh"))
     for words in (("start", "--no-open"), *REFUSING):
         assert_refused(run(*words), _public_line(stranger))
+    assert_kernel_refused(spec, _public_line(stranger))
+    assert logins_of(demo, box) == logins
     assert list(disk.rglob("intruded")) == []
+    assert [path.name for path in here.iterdir()] == ["intruded"]
     left = seen_by_another_process()
     assert (left["state"], left["tunnel"]) == ("running", None)
 
 
+def disk_of(demo: DemoStatus, box: dict) -> Path:
+    """Return where the simulated instance has its disk."""
+    return demo.state_dir / "hosts" / box["instance_id"]
+
+
+def logins_of(demo: DemoStatus, box: dict) -> list[str]:
+    """Return who has logged in to the instance so far, out of its own log."""
+    return [line for path in disk_of(demo, box).rglob("auth.log") for line in path.read_text().splitlines()]
+
+
 def assert_refused(answer: Answer, shown: str) -> None:
     """Say that a verb ended because of the host key it was shown, and named it."""
-    assert answer.status == 1, answer.err
-    assert answer.error["error"] == "host-key-wrong"
+    assert answer.status == 1, answer
+    assert answer.error["error"] == "host-key-wrong", answer.err
     assert fingerprint(shown) in answer.error["message"]
+
+
+def assert_kernel_refused(spec: str, shown: str) -> None:
+    """Say that a notebook's kernel does not start because of the host key that was shown, and names it."""
+
+    async def start_kernel() -> None:
+        await AsyncKernelManager(kernel_name=spec).start_kernel()
+
+    with pytest.raises(KernelNotStarted, match=f"is not gpu: its host key is {re.escape(fingerprint(shown))}"):
+        asyncio.run(start_kernel())
 
 
 def _public_line(key: asyncssh.SSHKey) -> str:

@@ -12,9 +12,16 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import pytest
 
+from jupyter_awsgpu import settings
+from jupyter_awsgpu.verbs.policy import iam_policy
+from tests.behaviour.road.terminal import run
+from tests.behaviour.surfaces.conftest import run_line
+
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
+    from jupyter_awsgpu.demo.client import DemoStatus
     from tests.behaviour.surfaces.conftest import Outcome
 
     Terminal = Callable[..., Outcome]
@@ -54,6 +61,14 @@ def test_a_table_says_simulated_and_names_the_address(awsgpu: Terminal, launched
     out = awsgpu("status").out
     assert "SIMULATED" in out
     assert f"localhost:{launched['local_port']}" in out
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_doctor_prints_the_policy_alone(awsgpu: Terminal, options: tuple[str, ...]) -> None:
+    """One JSON document on stdout, and nothing else, is what `aws iam create-policy` takes from a pipe."""
+    outcome = awsgpu("doctor", "--iam-policy", *options)
+    assert outcome.document == iam_policy()
+    assert outcome.err == ""
 
 
 def test_token_prints_the_token_alone(awsgpu: Terminal, launched: dict[str, Any]) -> None:
@@ -208,3 +223,35 @@ def test_logs_as_json_are_one_document(awsgpu: Terminal, launched: dict[str, Any
     lines = awsgpu("logs", launched["name"], "--json").document
     assert lines
     assert all(isinstance(line, str) for line in lines)
+
+
+BROKEN = ("[default\n", "[profile a]\n[profile a]\n", "[default]\ncredential_source = x\nrole_arn = y\n")
+
+
+@pytest.mark.parametrize("text", BROKEN)
+def test_a_broken_aws_configuration_is_said_with_what_helps(tmp_path: Path, text: str) -> None:
+    """The real AWS, a file of it damaged: one sentence, one command, no traceback; `doctor` goes on past it."""
+    config = tmp_path / "config"
+    config.write_text(text)
+    environment = {"AWS_CONFIG_FILE": str(config), "AWSGPU_DATA_DIR": str(tmp_path / "data")}
+    outcome = run_line("--json", "--region", "us-west-2", "status", **environment)
+    assert (outcome.status, outcome.refusal["error"]) == (1, "aws-config")
+    assert outcome.refusal["remedy"]
+    assert "Traceback" not in outcome.err
+    looked = run_line("--region", "us-west-2", "doctor", **environment)
+    assert "Your AWS configuration cannot be used" in " ".join(looked.out.split())
+    assert not list((tmp_path / "data").rglob("bug-*"))
+
+
+@pytest.mark.parametrize("name", [name for name in settings.names() if name != "data_dir"])
+def test_nonsense_in_a_setting_is_never_a_bug(
+    demo: DemoStatus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """What is free text may be used as it is; else the refusal names the variable. Never a traceback."""
+    assert demo.running
+    monkeypatch.chdir(tmp_path)
+    answer = run("plan", "p2.xlarge", **{f"AWSGPU_{name.upper()}": "\x01 [nonsense é"})
+    assert "Traceback" not in answer.err
+    if answer.status:
+        assert answer.error["error"] not in ("bug", "error")
+        assert answer.error["remedy"]

@@ -19,6 +19,7 @@ from jupyter_awsgpu.errors import (
     SshUnreachable,
 )
 from jupyter_awsgpu.host import ssh_command
+from jupyter_awsgpu.host.streams import LINE_MOST
 from tests.system.host.private_sshd import LAUNCH
 
 pytestmark = pytest.mark.system
@@ -231,3 +232,15 @@ def test_the_configured_way_to_an_instance_is_used(sshd, connect, endpoint, monk
     entry = "Host i-*\n " + way.format(config=sshd.folder / "ssh_config", address=sshd.address)
     monkeypatch.setenv("AWSGPU_SSH_CONFIG", str(sshd.as_bastion(entry)))
     assert connect(replace(endpoint, via="config")).run(["echo", "through"]).stdout == b"through\n"
+
+
+def test_a_line_without_an_end_fills_no_memory(sshd, connect):
+    """Of 64 MB in one line the beginning is kept, and the next line is read; whoever writes on is cut off."""
+    sshd.start()
+    host, flood = connect(), f"head -c {64 << 20} /dev/zero | tr '\\0' x"
+    long, following = host.follow(["sh", "-c", f"{flood}; echo; echo following"])
+    assert len(long) == LINE_MOST
+    assert following == "following"
+    with pytest.raises(RemoteCommandFailed, match="did not stop writing"):
+        host.run(["sh", "-c", f"{flood}; {flood}"])
+    assert host.run(["sh", "-c", f"{flood} >&2; echo done"]).stdout == b"done\n"

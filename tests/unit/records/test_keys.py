@@ -5,7 +5,7 @@ import stat
 
 import pytest
 
-from jupyter_awsgpu.errors import KeyMissing, KeyTooOpen
+from jupyter_awsgpu.errors import KeyFolderTooOpen, KeyMissing, KeyTooOpen
 from jupyter_awsgpu.records import KeyStore
 from jupyter_awsgpu.records.keys import public_line_of
 
@@ -31,6 +31,36 @@ def test_a_key_others_can_read_is_refused(tmp_path):
     with pytest.raises(KeyTooOpen) as caught:
         store.require(path)
     assert caught.value.remedy == f"chmod 600 {path}"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
+@pytest.mark.parametrize("mode", [0o777, 0o755, 0o710])
+def test_a_folder_of_keys_that_others_may_enter_is_refused(tmp_path, mode):
+    """Neither a key in it is used nor another one made there, and the remedy mends it."""
+    store = KeyStore(tmp_path / "keys")
+    line, path = store.public_line("pair"), store.path("pair")
+    path.parent.chmod(mode)
+    for use in (
+        lambda: store.require(path),
+        lambda: store.public_line("pair"),
+        lambda: store.public_line("other"),
+        lambda: store.take("other", b"from elsewhere"),
+    ):
+        with pytest.raises(KeyFolderTooOpen, match=f"{mode:04o}") as caught:
+            use()
+        assert caught.value.remedy == f"chmod 700 {path.parent}"
+    assert not store.path("other").exists()
+    path.parent.chmod(0o700)
+    assert store.public_line("pair") == line
+
+
+def test_a_key_of_ones_own_may_lie_in_any_folder(tmp_path):
+    """What a person names with `--key` is judged by the file alone, as OpenSSH does."""
+    path = tmp_path / "downloads" / "own.pem"
+    path.parent.mkdir()
+    path.touch(0o600)
+    path.parent.chmod(0o755)
+    assert KeyStore(tmp_path / "keys").require(path) == path
 
 
 def test_a_missing_key_is_named(tmp_path):

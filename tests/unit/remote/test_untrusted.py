@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jupyter_awsgpu.remote import browser
 from jupyter_awsgpu.remote.guest import report_from
-from jupyter_awsgpu.remote.text import clean, document
+from jupyter_awsgpu.remote.kernel_wire import HEAD_MOST, frames
+from jupyter_awsgpu.remote.text import clean, document, number
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -37,8 +39,33 @@ def test_no_control_character_survives(text: str) -> None:
     assert "\u202e" not in shown
 
 
+@given(JSON)
+@example(10**400)
+def test_a_number_is_finite_or_none(value: object) -> None:
+    """Also where JSON has four hundred digits."""
+    found = number(value)
+    assert found is None or math.isfinite(found)
+
+
+@given(st.binary(max_size=400) | JSON.map(lambda value: json.dumps(value).encode() + b"\n"))
+@example(b"[" * 100_000 + b"\n")
+@example(b'{"l": [-1]}\n')
+@example(b'{"l": [1e400]}\n')
+@example(b"x" * (HEAD_MOST + 1))
+def test_what_is_no_frame_is_said_so(said: bytes) -> None:
+    """A kernel's relay is the instance's, too: frames, or `ValueError`."""
+    pieces = iter([said])
+    try:
+        for about, parts in frames(lambda: next(pieces, b"")):
+            assert isinstance(about, dict)
+            assert all(isinstance(part, bytes) for part in parts)
+    except ValueError:
+        pass
+
+
 def test_an_answer_is_its_last_line_and_has_a_limit() -> None:
-    """A greeting before the JSON does no harm, a flood is not read."""
+    """A greeting before the JSON does no harm, a flood is not read, nor brackets without an end."""
+    assert document("[" * 100_000) == {}
     assert document(b"Welcome!\n" + json.dumps({"port": 1}).encode()) == {"port": 1}
     assert document(" " * 3_000_000) == {}
     assert document("[]") == {}

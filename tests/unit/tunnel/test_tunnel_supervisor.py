@@ -95,6 +95,8 @@ class World:
             "region": "r",
             "forwards": [[port or self.port, 8888]],
             "bind": "127.0.0.1",
+            "pid": 0,
+            "pid_started": 0.0,
             "phase": "connecting",
             "reason": None,
             "since": "2026-01-01T00:00:00+00:00",
