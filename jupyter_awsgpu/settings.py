@@ -10,6 +10,7 @@ IPython or Jupyter configuration file, the default here.
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,20 +28,55 @@ if TYPE_CHECKING:
 ENVIRONMENT_PREFIX = "AWSGPU_"
 
 
+class _Number(Float[Any, Any]):
+    """A number that can be counted with: infinity and NaN pass every bound, and would turn a limit off."""
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        """Return a finite number. Raises `TraitError`."""
+        found = super().validate(obj, value)
+        if not math.isfinite(found):
+            self.error(obj, value)
+        return found
+
+
+class _Text(Unicode[Any, Any]):
+    """Text that a path, a command line and a request can hold."""
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        """Return text without NUL. Raises `TraitError`."""
+        found = super().validate(obj, value)
+        if "\0" in found:
+            self.error(obj, value)
+        return found
+
+
+class _Folder(_Text):
+    """The path of a folder; `~somebody` only where there is such a person."""
+
+    def validate(self, obj: Any, value: Any) -> Any:
+        """Return a path that can be expanded. Raises `TraitError`."""
+        found = super().validate(obj, value)
+        try:
+            Path(found).expanduser()
+        except RuntimeError:
+            self.error(obj, value)
+        return found
+
+
 class AWSGPU(Configurable):
     """All settings. Each trait's help is the settings page's text."""
 
     demo = Bool(False, help="Work on the simulated AWS on this machine instead of the real one.").tag(config=True)
-    profile = Unicode(None, allow_none=True, help="The AWS profile to use; boto3's own rules where unset.").tag(
+    profile = _Text(None, allow_none=True, help="The AWS profile to use; boto3's own rules where unset.").tag(
         config=True
     )
-    region = Unicode(None, allow_none=True, help="The AWS region; the profile's where unset.").tag(config=True)
-    allow_from = Unicode(
+    region = _Text(None, allow_none=True, help="The AWS region; the profile's where unset.").tag(config=True)
+    allow_from = _Text(
         "",
         help="Who may reach an instance's SSH port, as CIDR blocks with commas; "
         "this machine's own address, as AWS sees it, where empty.",
     ).tag(config=True)
-    via = Unicode(
+    via = _Text(
         None,
         allow_none=True,
         help="The way to instances that this machine cannot reach itself: a jump host as ssh -J takes it, "
@@ -61,27 +97,27 @@ class AWSGPU(Configurable):
         "end of its work; 0 for never, the instance's own idle stop where unset.",
     ).tag(config=True)
     on_idle = Enum(["stop", "terminate"], "stop", help="What an idle instance does with itself.").tag(config=True)
-    max_hours = Float(12.0, min=0, help="Hours after which an instance stops in any case; 0 for never.").tag(
+    max_hours = _Number(12.0, min=0, help="Hours after which an instance stops in any case; 0 for never.").tag(
         config=True
     )
-    budget = Float(0.0, min=0, help="Dollars one run may cost before the instance stops; 0 for no limit.").tag(
+    budget = _Number(0.0, min=0, help="Dollars one run may cost before the instance stops; 0 for no limit.").tag(
         config=True
     )
-    guard_role = Unicode(
+    guard_role = _Text(
         None, allow_none=True, help="The ARN of a role that lets EventBridge Scheduler end instances (--guard)."
     ).tag(config=True)
-    confirm_above = Float(5.0, min=0, help="Price per hour above which a launch wants --yes.").tag(config=True)
+    confirm_above = _Number(5.0, min=0, help="Price per hour above which a launch wants --yes.").tag(config=True)
     open_browser = Bool(True, help="Open the browser when Jupyter answers.").tag(config=True)
     language = Enum(
         ["", "en", "zh"], "", help="Language of messages; this machine's own (LANGUAGE, LANG) where empty."
     ).tag(config=True)
-    pip_index = Unicode("", help="A package index for pip on the instance (a mirror near it).").tag(config=True)
-    conda_channel = Unicode("", help="A channel, or mirror address, for conda on the instance.").tag(config=True)
-    apt_mirror = Unicode("", help="A mirror of Ubuntu's packages for the instance.").tag(config=True)
-    data_dir = Unicode("", help="Where keys, pins and logs are kept; the system's own place where empty.").tag(
+    pip_index = _Text("", help="A package index for pip on the instance (a mirror near it).").tag(config=True)
+    conda_channel = _Text("", help="A channel, or mirror address, for conda on the instance.").tag(config=True)
+    apt_mirror = _Text("", help="A mirror of Ubuntu's packages for the instance.").tag(config=True)
+    data_dir = _Folder("", help="Where keys, pins and logs are kept; the system's own place where empty.").tag(
         config=True
     )
-    address_url = Unicode(
+    address_url = _Text(
         "https://checkip.amazonaws.com", help="A page that says from which address AWS sees this machine."
     ).tag(config=True)
 
@@ -155,7 +191,8 @@ def _from_text(name: str, text: str) -> object:
 
 
 def _expectation(trait: TraitType[Any, Any]) -> str:
-    kind = {"Int": "a whole number", "Float": "a number", "Bool": "true or false"}.get(type(trait).__name__)
-    if kind is None and isinstance(trait, Enum):
+    kinds = ((Int, "a whole number"), (Float, "a number"), (Bool, "true or false"), (_Folder, "a folder"))
+    kind = next((said for one, said in kinds if isinstance(trait, one)), None)
+    if isinstance(trait, Enum):
         kind = "one of " + ", ".join(repr(value) for value in trait.values or ())
     return f"it takes {kind or 'text'}"

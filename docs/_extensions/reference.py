@@ -1,7 +1,7 @@
 """Reference pages written from the objects they describe, so that they cannot lag behind the code.
 
-`reference/commands.md` from the click grammar, `reference/errors.md` from the error tree,
-`reference/settings.md` from the traits – each in Chinese too, from the message catalogue – and
+`reference/commands.md` from the click grammar, `reference/errors.md` from the error tree and the table of
+AWS's own codes, `reference/settings.md` from the traits – each in Chinese too, from the message catalogue – and
 `reference/python.md` from the public names.
 """
 
@@ -15,6 +15,7 @@ import click
 
 import jupyter_awsgpu
 from jupyter_awsgpu import errors, language, settings
+from jupyter_awsgpu.cloud.refusal_table import TABLE, Refusal
 from jupyter_awsgpu.surfaces import grammar
 
 if TYPE_CHECKING:
@@ -119,6 +120,13 @@ def english_errors() -> Iterator[str]:
         yield "| Code | When | What it says | What helps |\n|---|---|---|---|"
         yield from (_row(_code(kind), _summary(kind), *_message(kind, str)) for kind in _leaves(branch))
         yield ""
+    yield "## What AWS says\n"
+    yield "AWS refuses with codes of its own, which `aws` and boto3 show as they are. Here each becomes an error above;"
+    yield "one code stands in several lines where AWS's message tells its meanings apart (the first that fits counts)."
+    yield "A code that is not here becomes `aws-refused`, in AWS's own words.\n"
+    yield "| AWS's code | What it means | Error | What helps |\n|---|---|---|---|"
+    yield from (_row(_aws_codes(row), row.meaning, _code(row.error), _message(row.error, str)[1]) for row in TABLE)
+    yield ""
 
 
 def chinese_errors() -> Iterator[str]:
@@ -131,6 +139,16 @@ def chinese_errors() -> Iterator[str]:
         yield "| 代码 | 说什么 | 怎么办 |\n|---|---|---|"
         yield from (_row(_code(kind), *_message(kind, translate)) for kind in _leaves(branch))
         yield ""
+    yield "## AWS 的错误码\n"
+    yield "AWS 用自己的错误码拒绝请求；在这里，每一个都变成上面的一种错误。"
+    yield "不在表中的错误码成为 `aws-refused`，原样引用 AWS 的说法。\n"
+    yield "| AWS 的错误码 | 错误 | 说什么 | 怎么办 |\n|---|---|---|---|"
+    yield from (_row(_aws_codes(row), _code(row.error), *_message(row.error, translate)) for row in TABLE)
+    yield ""
+
+
+def _aws_codes(row: Refusal) -> str:
+    return ", ".join(f"`{code}`" for code in row.codes)
 
 
 def _leaves(branch: type[errors.AwsGpuError]) -> list[type[errors.AwsGpuError]]:

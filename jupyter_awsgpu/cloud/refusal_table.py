@@ -176,6 +176,12 @@ TABLE: tuple[Refusal, ...] = (
         "The zone has none free at the moment (a server error code: HTTP 500, or 400).",
         read=_capacity,
     ),
+    Refusal(
+        ("InsufficientFreeAddressesInSubnet", "AddressLimitExceeded"),
+        errors.NoAddress,
+        "The zone's subnet has no address left, or the account no public one: another zone is tried.",
+        read=_capacity,
+    ),
     # what does not fit together
     Refusal(
         ("Unsupported",),
@@ -250,9 +256,9 @@ TABLE: tuple[Refusal, ...] = (
         read=_group,
     ),
     Refusal(
-        ("InvalidSubnetID.NotFound", "InvalidSubnetID.Malformed", "InsufficientFreeAddressesInSubnet"),
+        ("InvalidSubnetID.NotFound", "InvalidSubnetID.Malformed"),
         errors.NoSubnet,
-        "The subnet does not exist, or has no address left.",
+        "The subnet does not exist.",
         read=_subnet,
     ),
     Refusal(
@@ -283,6 +289,11 @@ TABLE: tuple[Refusal, ...] = (
         read=_one_time,
         source="unconfirmed",
     ),
+    Refusal(
+        ("IdempotentParameterMismatch",),
+        errors.LaunchUnclear,
+        "A launch's token is known with other parameters: something may exist, so nothing more is asked for.",
+    ),
     # AWS itself
     Refusal(
         (
@@ -304,12 +315,10 @@ TABLE: tuple[Refusal, ...] = (
         source="AWS common errors",
     ),
     # refusals that stay in AWS's words, listed so that nobody takes them for forgotten
-    Refusal(("IdempotentParameterMismatch",), errors.AwsRefused, "A ClientToken was used with other parameters."),
     Refusal(("InvalidUserData.Malformed",), errors.AwsRefused, "User data above 16 KB, or not base64."),
     Refusal(("InvalidKeyPair.NotFound",), errors.AwsRefused, "The key pair was deleted meanwhile."),
     Refusal(("InvalidGroup.Duplicate",), errors.AwsRefused, "The group exists already; it is looked up and used."),
     Refusal(("InvalidPermission.Duplicate",), errors.AwsRefused, "The rule exists already; that is success."),
     Refusal(("DependencyViolation",), errors.AwsRefused, "Something still holds it; it is tried again for minutes."),
-    Refusal(("AddressLimitExceeded",), errors.AwsRefused, "No public address left under the account's limit."),
     Refusal(("DryRunOperation",), errors.AwsRefused, "The call would have been allowed; that is success."),
 )

@@ -6,7 +6,10 @@ botocore's exceptions are known by name: nothing here imports botocore.
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
+import traceback
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +44,8 @@ def translate(exc: BaseException, facts: Mapping[str, object] | None = None) -> 
         return _of_code(exc, response, known)
     if type(exc).__module__.startswith(("botocore", "boto3")):
         return _of_botocore(exc, known)
+    if isinstance(exc, OSError | ValueError) and _while_reading(exc):
+        return _configured(exc, known)  # a file that is not there, a word where a number belongs
     return None
 
 
@@ -103,6 +108,35 @@ def _profile(exc: BaseException, known: Facts) -> errors.AwsGpuError:
     return errors.ProfileMissing(profile=profile, known=", ".join(_profiles()) or "none")
 
 
+def _while_reading(exc: BaseException) -> bool:
+    """Return whether botocore was reading a person's configuration when an exception of Python's own came up."""
+    frames = (frame.f_globals.get("__name__") for frame, _line in traceback.walk_tb(exc.__traceback__))
+    return not READERS.isdisjoint(frames)
+
+
+def _region(exc: BaseException, known: Facts) -> errors.AwsGpuError:
+    region = getattr(exc, "kwargs", {}).get("region_name", "…")
+    return errors.UnknownRegion(None, **{"nearest": "listed by the command", "region": region, **known})
+
+
+def _not_had(what: str) -> Callable[[BaseException, Facts], errors.AwsGpuError]:
+    return lambda _exc, known: errors.CredentialsRefused(None, **{**known, "aws_code": what})
+
+
+def _configured(exc: BaseException, known: Facts) -> errors.AwsGpuError:
+    """Say in boto3's words what is wrong, and lead to the file if it names one."""
+    more: Facts = {"aws_message": " ".join(str(exc).split())}
+    if path := getattr(exc, "kwargs", {}).get("path"):
+        more["command"] = f"notepad {path}" if os.name == "nt" else f"nano {shlex.quote(str(path))}"
+    return errors.AwsConfigWrong(None, **{**known, **more})
+
+
+def _incomplete(exc: BaseException, known: Facts) -> errors.AwsGpuError:
+    return errors.AwsConfigWrong(
+        None, **{**known, "aws_message": " ".join(str(exc).split()), "command": 'pip install "botocore[crt]"'}
+    )
+
+
 def _profiles() -> list[str]:
     import botocore.session
 
@@ -111,17 +145,46 @@ def _profiles() -> list[str]:
     return list(session.available_profiles)
 
 
+READERS = frozenset(
+    {f"botocore.{room}" for room in ("args", "configloader", "configprovider", "credentials", "tokens")}
+)
+"""The modules of botocore that read a person's files and variables, and make of them what asks AWS."""
+
+CONFIGURATION = (
+    "ConfigNotFound",
+    "ConfigParseError",
+    "InvalidConfigError",
+    "InvalidDefaultsMode",
+    "InvalidChecksumConfigError",
+    "InvalidEndpointConfigurationError",
+    "InvalidEndpointDiscoveryConfigurationError",
+    "InvalidIMDSEndpointError",
+    "InvalidIMDSEndpointModeError",
+    "InvalidProxiesConfigError",
+    "InvalidRetryConfigurationError",
+    "InvalidS3AddressingStyleError",
+    "InvalidS3UsEast1RegionalEndpointConfigError",
+    "InvalidSTSRegionalEndpointsConfigError",
+    "BaseEndpointResolverError",
+    "EndpointProviderError",
+    "NoAuthTokenError",
+    "UnknownCredentialError",
+    "UnknownSignatureVersionError",
+    "UnknownTokenProviderError",
+    "UnsupportedSignatureVersionError",
+)
+"""What botocore says of a person's own AWS files and variables, by class name."""
+
 BOTOCORE: Mapping[str, Callable[[BaseException, Facts], errors.AwsGpuError]] = {
     "NoCredentialsError": lambda _exc, known: errors.NoCredentials(None, **known),
     "PartialCredentialsError": lambda _exc, known: errors.NoCredentials(None, **known),
-    "CredentialRetrievalError": lambda _exc, known: errors.CredentialsRefused(
-        None, **{**known, "aws_code": "the credential process failed"}
-    ),
+    "CredentialRetrievalError": _not_had("the credential process failed"),
+    "MetadataRetrievalError": _not_had("the metadata service gave none"),
     "ProfileNotFound": _profile,
     "NoRegionError": lambda _exc, known: errors.NoRegion(None, **known),
-    "InvalidRegionError": lambda _exc, known: errors.UnknownRegion(
-        None, **{"nearest": "listed by the command", "region": "…", **known}
-    ),
+    "InvalidRegionError": _region,
+    "UnknownRegionError": _region,
+    "RefreshWithMFAUnsupportedError": _expired,
     "TokenRetrievalError": _expired,
     "SSOTokenLoadError": _expired,
     "UnauthorizedSSOTokenError": _expired,
@@ -135,5 +198,10 @@ BOTOCORE: Mapping[str, Callable[[BaseException, Facts], errors.AwsGpuError]] = {
     "ConnectTimeoutError": _unreachable,
     "ReadTimeoutError": _unreachable,
     "EndpointConnectionError": _unreachable,
+    "IncompleteReadError": _unreachable,
+    "ChecksumError": _unreachable,
+    "FlexibleChecksumError": _unreachable,
+    "MissingDependencyException": _incomplete,
+    **dict.fromkeys(CONFIGURATION, _configured),
 }
 """botocore's exceptions by class name; a subclass is found through its bases."""

@@ -97,12 +97,16 @@ class Session:
     @property
     def region(self) -> str | None:
         """The region that the caller, the environment or the profile names."""
-        return self._region or self.boto.region_name
+        if self._region:
+            return self._region
+        with refusals(profile=self.profile):
+            return self.boto.region_name
 
     @property
     def profile_name(self) -> str:
         """The profile in effect, by option or environment."""
-        return str(self.boto.profile_name)
+        with refusals(profile=self.profile):
+            return str(self.boto.profile_name)
 
     @property
     def has_credentials(self) -> bool:

@@ -10,6 +10,8 @@ from jupyter_awsgpu.errors import (
     AwsGpuError,
     AwsThrottled,
     AwsUnreachable,
+    LaunchUnclear,
+    NoAddress,
     NoCapacity,
     SpotPriceTooLow,
     SpotQuotaTooLow,
@@ -32,6 +34,9 @@ LONGEST_PAUSE_S = 4.0
 
 UNANSWERED = (AwsUnreachable, AwsThrottled)
 """No answer, or one that says nothing of this request. Any other refusal means that nothing was made."""
+
+OPEN = (*UNANSWERED, LaunchUnclear)
+"""What ends an attempt while something of it may exist: its journal entry stays, and nothing beside it is removed."""
 
 ARRIVED_WITHIN_S = 60.0
 """After this many seconds a request that left no instance behind never arrived: EC2 has long listed it."""
@@ -63,7 +68,7 @@ def attempt_launch(
                 step.say(f"No {choice.instance_type.name} free in {tried[-1]}")
                 refusal = exc
                 continue
-            except UNANSWERED:
+            except OPEN:
                 raise  # it may have been made: the journal's entry stays open for the next launch
             except AwsGpuError as exc:
                 bench.records.journal.refused(_with_request(entry, asked), zone, exc.code)
@@ -78,7 +83,8 @@ def attempt_launch(
         _close(bench, entry)
         if isinstance(refusal, SpotPriceTooLow | SpotQuotaTooLow):
             raise refusal
-        raise NoCapacity(instance_type=choice.instance_type.name, tried=", ".join(tried), region=choice.cloud.region)
+        kind = NoAddress if isinstance(refusal, NoAddress) else NoCapacity
+        raise kind(instance_type=choice.instance_type.name, tried=", ".join(tried), region=choice.cloud.region)
 
 
 def _close(bench: Workbench, entry: JournalEntry) -> None:
@@ -121,8 +127,25 @@ def _send(
             step.say(f"{exc} Asking again.")
             time.sleep(_pause(entry, again, crowded=replays > REPLAYS))
             continue
+        except LaunchUnclear:
+            made = _made_before(bench, entry, step)
+            if not made:
+                raise
         return made, bench.records.journal.answered(entry, tuple(one.instance_id for one in made))
     raise AssertionError  # the loop returns or raises
+
+
+def _made_before(bench: Workbench, entry: JournalEntry, step: Step) -> tuple[Instance, ...]:
+    """Return what EC2 made of the token it says it knows, looking a few times: a new instance is not listed at once."""
+    step.say("EC2 knows this request in another form; looking for what it made of it")
+    cloud = bench.cloud(entry.region)
+    for again in range(REPLAYS):
+        if again:
+            time.sleep(_pause(entry, again - 1, crowded=False))
+        found = tuple(one for one in cloud.instances(launch_id=entry.launch_id) if one.state.alive)
+        if found:
+            return found
+    return ()
 
 
 def _about_to_send(bench: Workbench, entry: JournalEntry) -> JournalEntry:
@@ -174,6 +197,11 @@ def _replay(bench: Workbench, entry: JournalEntry, step: Step) -> tuple[Instance
     entry = _about_to_send(bench, entry)
     try:
         return bench.cloud(entry.region).run(entry.request or {})
+    except LaunchUnclear:
+        found = _made_before(bench, entry, step)
+        if not found:
+            raise
+        return found
     except UNANSWERED:
         raise
     except AwsGpuError:  # refused, so nothing was made, then or now

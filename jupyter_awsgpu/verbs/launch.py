@@ -33,7 +33,7 @@ from jupyter_awsgpu.remote.packed import make_ready
 from jupyter_awsgpu.remote.user_data import GuestConfig, user_data
 from jupyter_awsgpu.verbs.access import ensure_access, resource_tags
 from jupyter_awsgpu.verbs.arrival import Way
-from jupyter_awsgpu.verbs.attempts import REPLAYS, UNANSWERED, attempt_launch, finish_unanswered, note_found
+from jupyter_awsgpu.verbs.attempts import OPEN, REPLAYS, attempt_launch, finish_unanswered, note_found
 from jupyter_awsgpu.verbs.choice import Choice, require_consent
 from jupyter_awsgpu.verbs.choosing import regions
 from jupyter_awsgpu.verbs.cluster import (
@@ -262,7 +262,7 @@ class Launch:
         try:
             made = self._requested(choice, entry, request)
         except AwsGpuError as exc:
-            if not isinstance(exc, UNANSWERED):
+            if not isinstance(exc, OPEN):
                 drop_prepared(self.bench, choice.cloud, launch_id, has)
                 drop_placement(choice, launch_id)
             raise

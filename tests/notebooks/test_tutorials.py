@@ -13,6 +13,6 @@ pytestmark = pytest.mark.timeout(900)  # packages are installed in one of them
 def test_a_tutorial_runs_whole_and_keeps_its_word(path: Path, tmp_path: Path, demo) -> None:
     """It runs without an error, shows what its text says, and leaks neither secret nor machine."""
     try:
-        keeps_its_word(path, tmp_path)
+        keeps_its_word(path, tmp_path, demo)
     finally:
         leave_nothing(demo)

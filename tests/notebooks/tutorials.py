@@ -8,11 +8,16 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nbformat
 from nbclient import NotebookClient
 
+from tests.behaviour.road import secrets
 from tests.first_day import first_day
+
+if TYPE_CHECKING:
+    from jupyter_awsgpu.demo.client import DemoStatus
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 SECRETS = {
@@ -114,9 +119,11 @@ def shown(cell) -> str:
     return re.sub(r"<style>.*?</style>", "", "\n".join(texts), flags=re.DOTALL)
 
 
-def keeps_its_word(path: Path, folder: Path) -> None:
+def keeps_its_word(path: Path, folder: Path, demo: DemoStatus) -> None:
     """Run a notebook: without an error, showing what its text says, leaking neither secret nor machine."""
-    notebook = executed(path, folder)
+    with secrets.Watch(demo.state_dir.parents[2]) as watch:
+        watch.known[demo.secret_access_key] = "the credentials"
+        notebook = executed(path, folder)
     cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
     for words, patterns in CLAIMS.get(path.stem, {}).items():
         concerned = [cell for cell in cells if words in cell.source]
@@ -126,5 +133,16 @@ def keeps_its_word(path: Path, folder: Path) -> None:
     everything = "\n".join(shown(cell) for cell in cells)
     for what, pattern in SECRETS.items():
         assert not pattern.search(everything), f"{what}: {pattern.search(everything)}"
+    keeps_secrets(notebook, folder, watch)
     for place in (str(Path(__file__).parents[2]), os.environ["HOME"], str(folder)):
         assert place not in everything
+
+
+def keeps_secrets(notebook: nbformat.NotebookNode, folder: Path, watch: secrets.Watch) -> None:
+    """Whatever secret there was while it ran is in no cell, no log or file, and no process was begun with it."""
+    launches = any("launch" in cell.source for cell in notebook.cells if cell.cell_type == "code")
+    assert not launches or "a token" in watch.known.values(), "no token was seen: nothing was looked for"
+    assert not secrets.shown(nbformat.writes(notebook), watch.known)
+    assert not watch.leaks()
+    for place in (watch.home, folder):
+        assert secrets.out_of_place(place, watch.known) == []

@@ -1,8 +1,11 @@
 """Settings come from options, environment, configuration, defaults, in this order."""
 
+import math
+
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from traitlets import Float, Int
 from traitlets.config import Config
 
 from jupyter_awsgpu import settings as configuration
@@ -45,6 +48,66 @@ def test_a_bad_value_names_its_place(text):
         else:
             with pytest.raises(BadValue, match="AWSGPU_LOCAL_PORT"):
                 configuration.load()
+
+
+NAMES = configuration.names()
+TEXTS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=40)
+NUMBERS = st.integers() | st.floats() | st.integers().map(str) | st.floats().map(str)
+VALUES = st.recursive(
+    st.none() | st.booleans() | NUMBERS | TEXTS | st.binary(max_size=8) | st.builds(object),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(TEXTS, inner, max_size=2),
+    max_leaves=4,
+)
+
+
+def in_use(name, load):
+    """Load, and read the setting as the product does; a refusal must name a place and say what helps."""
+    loaded = refusal = None
+    try:
+        loaded = load()
+    except BadValue as exc:
+        refusal = exc
+    if loaded is None:
+        assert refusal.remedy.startswith("awsgpu ")
+        assert name in refusal.message.lower() or "configuration file" in refusal.message
+        return None
+    assert loaded.data_folder.is_absolute() or loaded.data_dir
+    assert loaded.cache_folder
+    return getattr(loaded, name)
+
+
+def fits(name, value):
+    """Say whether a value is one that the trait's own help promises."""
+    trait = configuration.AWSGPU.class_traits()[name]
+    if isinstance(trait, (Int, Float)) and value is not None:
+        return math.isfinite(value) and value >= (trait.min or 0) and (trait.max is None or value <= trait.max)
+    return not isinstance(value, str) or "\0" not in value
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(text=TEXTS | NUMBERS.map(str))
+@example(text="inf")
+@example(text="nan")
+@example(text="~nobody-of-that-name/data")
+@settings(max_examples=40)
+def test_anything_in_the_environment_is_a_value_or_a_refusal(name, text):
+    """Whatever a variable holds, its setting fits its kind and bounds, or one BadValue says what does."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(f"AWSGPU_{name.upper()}", text)
+        assert fits(name, in_use(name, configuration.load))
+
+
+@pytest.mark.parametrize("name", NAMES)
+@given(value=VALUES)
+@example(value=math.nan)
+@example(value="a\0b")
+@example(value="~nobody-of-that-name/data")
+@settings(max_examples=40)
+def test_anything_in_a_configuration_file_is_a_value_or_a_refusal(name, value):
+    """A file is Python: a setting there may be any object at all."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv(f"AWSGPU_{name.upper()}", raising=False)
+        assert fits(name, in_use(name, lambda: configuration.load(config=Config({"AWSGPU": {name: value}}))))
 
 
 def test_every_setting_explains_itself():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 
 import psutil
@@ -10,8 +9,8 @@ import pytest
 
 from jupyter_awsgpu.demo import client
 from jupyter_awsgpu.verbs.policy import iam_policy
-from tests.behaviour.road.remote_jupyter import computed, status_of
-from tests.behaviour.road.terminal import WARM, run
+from tests.behaviour.road.remote_jupyter import Page, computed, status_of
+from tests.behaviour.road.terminal import run
 
 FIELDS = {
     "name", "instance_id", "instance_type", "state", "region", "zone", "price_per_hour", "local_port", "remote_port",
@@ -53,6 +52,45 @@ def test_a_kernel_answers(box):
     total, home = computed(box, "print(1+1)", "import os; print(os.path.expanduser('~'))")
     assert total == "2\n"
     assert "/home/ubuntu" in home
+
+
+FOREIGN = ("http://evil.example", "http://127.0.0.1:1", "null")
+"""Where pages of others come from: the web, another server on this machine, a file."""
+
+
+@pytest.mark.parametrize("origin", FOREIGN)
+def test_a_foreign_page_cannot_use_the_login_of_the_browser_it_is_in(box, origin):
+    """The person is logged in, so the cookie goes along; neither a POST nor a kernel's channels open, as its own do."""
+    with Page(box, logged_in=True) as page:
+        kernel = page.start_kernel(page.own).raise_for_status().json()["id"]
+        assert page.reach_kernel(kernel, page.own) == 101
+        assert page.start_kernel(origin).status_code in (403, 404)
+        assert page.reach_kernel(kernel, origin) == 403
+        assert page.start_kernel(page.own, **{"X-XSRFToken": "guessed"}).status_code == 403
+
+
+@pytest.mark.parametrize("origin", FOREIGN)
+def test_without_login_and_token_nothing_opens_to_any_page(box, origin):
+    """Neither a POST nor a kernel's channels, from wherever."""
+    with Page(box, logged_in=True) as own, Page(box, logged_in=False) as page:
+        kernel = own.start_kernel(own.own).raise_for_status().json()["id"]
+        for one in (origin, page.own):
+            assert page.start_kernel(one).status_code in (403, 404)
+            assert page.reach_kernel(kernel, one) == 403
+
+
+def test_who_has_the_token_may_come_from_anywhere(box):
+    """Jupyter takes the token for proof enough, as scripts need; no answer lends a foreign page the login."""
+    with Page(box, logged_in=False, token=box["token"]) as page:
+        answer = page.start_kernel(FOREIGN[0]).raise_for_status()
+        assert "access-control-allow-credentials" not in answer.headers
+        assert page.reach_kernel(answer.json()["id"], FOREIGN[0]) == 101
+
+
+def test_a_foreign_name_led_to_this_machine_is_refused(box):
+    """A page whose own name was made to mean 127.0.0.1 (DNS rebinding) is refused, even with the token."""
+    with Page(box, logged_in=True, token=box["token"]) as page:
+        assert page.start_kernel("http://evil.example", Host="evil.example").status_code == 403
 
 
 def test_another_process_sees_it(box):
@@ -99,36 +137,6 @@ def test_the_ssh_command_works_as_printed(box):
 def test_the_gpu_is_the_types_own(box):
     """nvidia-smi on the instance speaks of the GPU that a p2.xlarge has."""
     assert "K80" in run("ssh", "gpu", "--", "nvidia-smi", "-L").out
-
-
-LOOKING = (
-    ("status",), ("list", "--all-regions"), ("logs",), ("logs", "--source", "tunnel"), ("cost",), ("doctor",), ("gpu",),
-    ("runs",), ("ssh",), ("connect",), ("cleanup",), ("images",), ("plan", "p2.xlarge"), ("demo", "up"), ("kernel",),
-    ("launch", "p2.xlarge", "--yes", "--no-open", "--quiet"),
-)  # fmt: skip
-"""Every verb that shows something and changes nothing, as a person types it."""
-
-
-def test_no_secret_is_shown_logged_or_passed_on(box, demo):
-    """Token, credentials and private key are in no verb's answer, no file but their own, no process's arguments."""
-    folder = demo.state_dir.parent
-    keys = [path.read_text() for path in folder.glob("keys/*") if "PRIVATE" in path.read_text()]
-    assert keys
-    secrets = {box["token"], demo.secret_access_key, *(text.splitlines()[1] for text in keys)}
-
-    def leaks(text):
-        return [secret[:4] + "…" for secret in secrets if secret in text]
-
-    assert leaks(run("token").out), "what is looked for can be found"
-    for words in LOOKING:
-        done = WARM.run(["--demo", *words], environment=os.environ, timeout_s=120)
-        assert not leaks(done.stdout + done.stderr), words
-    own = ("keys", "browser", "aws")  # the key's, the redirect that opens the browser, and the simulated AWS's own
-    for path in folder.rglob("*"):
-        if path.is_file() and path.relative_to(folder).parts[0] not in own:
-            assert not leaks(path.read_text(errors="replace")), path
-    for process in psutil.process_iter(["cmdline"]):
-        assert not leaks(" ".join(process.info["cmdline"] or [])), process
 
 
 def test_stop_keeps_the_disk_and_start_brings_it_back(awsgpu):

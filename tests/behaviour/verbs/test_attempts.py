@@ -7,7 +7,15 @@ from dataclasses import replace
 import pytest
 
 from jupyter_awsgpu.demo import client
-from jupyter_awsgpu.errors import AwsGpuError, AwsUnreachable, NoCapacity, QuotaTooLow, SpotPriceTooLow
+from jupyter_awsgpu.errors import (
+    AwsGpuError,
+    AwsUnreachable,
+    LaunchUnclear,
+    NoAddress,
+    NoCapacity,
+    QuotaTooLow,
+    SpotPriceTooLow,
+)
 from jupyter_awsgpu.verbs.arrival import Way
 from jupyter_awsgpu.verbs.attempts import REPLAYS, finish_unanswered
 from jupyter_awsgpu.verbs.choice import decide
@@ -70,6 +78,30 @@ def test_no_capacity_anywhere_names_every_zone_tried(desk):
     assert desk.bench.records.journal.regions() == ()
 
 
+ADDRESSES = ["InsufficientFreeAddressesInSubnet", "AddressLimitExceeded"]
+
+
+@pytest.mark.parametrize("code", ADDRESSES)
+def test_a_zone_without_an_address_is_passed_over(desk, code):
+    """Its subnet is full: the next zone, which has another one, gives the one instance."""
+    desk.aws.fail("RunInstances", code, zone="us-west-2a", times=None)
+    box = launch_without_arriving(desk, desk.wish())
+    assert box.zone == "us-west-2b"
+    assert [one.instance_id for one in existing(desk)] == [box.instance_id]
+
+
+@pytest.mark.parametrize("code", ADDRESSES)
+def test_no_address_anywhere_is_not_called_no_capacity(desk, code):
+    """With no address in any zone the error says so, and the remedy looks in other regions."""
+    desk.aws.fail("RunInstances", code, times=None)
+    with pytest.raises(NoAddress, match=r"us-west-2a, us-west-2b, us-west-2c") as caught:
+        launch_without_arriving(desk, desk.wish())
+    assert caught.value.code == "no-address"
+    assert caught.value.remedy.endswith("--any-region")
+    assert existing(desk) == []
+    assert desk.bench.records.journal.regions() == ()
+
+
 def test_a_quota_refusal_is_not_tried_again(desk):
     """A limit is the same in every zone: one call, and the remedy asks for the limit."""
     desk.aws.quota("L-DB2E81BA", 0)
@@ -105,6 +137,48 @@ def test_a_launch_cut_off_before_its_answer_is_finished_by_the_next(desk):
         (found,) = finish_unanswered(desk.bench, desk.wish(), operation)
     assert [one.instance_id for one in existing(desk)] == [found.instance_id]
     assert desk.bench.records.journal.entries()[0].instance_ids == (found.instance_id,)
+
+
+def test_a_request_that_ec2_knows_in_another_form_is_never_made_anew(desk):
+    """Nothing is shown of it: the journal stays open and says where, and no second request is made."""
+    desk.aws.fail("RunInstances", "IdempotentParameterMismatch", times=None)
+    with pytest.raises(LaunchUnclear, match="in a minute it is clear") as caught:
+        launch_without_arriving(desk, desk.wish())
+    assert caught.value.remedy.startswith("awsgpu launch g4dn.xlarge")
+    assert len(asked(desk.aws)) == 1
+    (entry,) = desk.bench.records.journal.entries()
+    assert entry.unanswered
+    assert desk.bench.records.journal.regions() == ("us-west-2",)
+
+
+def test_what_ec2_made_of_a_request_in_another_form_is_found_and_kept(desk):
+    """The answer was lost, and the same bytes are refused as another's: the instance there is the launch's."""
+    desk.aws.fail("RunInstances", "drop-answer")
+    desk.aws.fail("RunInstances", "IdempotentParameterMismatch", spare=1)
+    box = launch_without_arriving(desk, desk.wish())
+    assert [one.instance_id for one in existing(desk)] == [box.instance_id]
+    assert desk.bench.records.journal.entries()[0].instance_ids == (box.instance_id,)
+
+
+def test_a_journal_that_does_not_fit_makes_no_second_instance(desk):
+    """Cut off, then changed on disk: the next launch refuses to ask EC2 anew, until a minute has made it clear."""
+    clock = [1000.0]
+    desk.bench = replace(desk.bench, now=lambda: clock[0])
+    desk.aws.fail("RunInstances", "drop", times=REPLAYS)
+    with pytest.raises(AwsUnreachable):
+        launch_without_arriving(desk, desk.wish())
+    desk.aws.fail("RunInstances", "IdempotentParameterMismatch")
+    with (
+        desk.bench.records.operations.begin("launch", "gpu") as operation,
+        pytest.raises(LaunchUnclear),
+    ):
+        finish_unanswered(desk.bench, desk.wish(), operation)
+    assert desk.bench.records.journal.entries()[0].unanswered
+    clock[0] += 61
+    with desk.bench.records.operations.begin("launch", "gpu") as operation:
+        assert finish_unanswered(desk.bench, desk.wish(), operation) == ()
+    assert desk.bench.records.journal.regions() == ()
+    assert existing(desk) == []
 
 
 def test_a_request_of_just_now_is_not_taken_for_one_that_made_nothing(desk):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import botocore.exceptions as boto
 import botocore.parsers
 import pytest
@@ -12,6 +14,10 @@ from hypothesis import strategies as st
 from jupyter_awsgpu import errors
 from jupyter_awsgpu.cloud.refusal_table import TABLE
 from jupyter_awsgpu.cloud.refusals import BOTOCORE, refusals, translate
+from jupyter_awsgpu.cloud.session import Session
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FORESEEN = {
     "InsufficientInstanceCapacity": errors.NoCapacity,
@@ -39,9 +45,9 @@ FORESEEN = {
     "InvalidGroup.NotFound": errors.GroupMissing,
     "InvalidPermission.Duplicate": errors.AwsRefused,
     "DependencyViolation": errors.AwsRefused,
-    "InsufficientFreeAddressesInSubnet": errors.NoSubnet,
+    "InsufficientFreeAddressesInSubnet": errors.NoAddress,
     "InvalidSubnetID.NotFound": errors.NoSubnet,
-    "AddressLimitExceeded": errors.AwsRefused,
+    "AddressLimitExceeded": errors.NoAddress,
     "VPCIdNotSpecified": errors.NoDefaultVpc,
     "MissingInput": errors.NoDefaultVpc,
     "OptInRequired": errors.AccountNotReady,
@@ -59,7 +65,7 @@ FORESEEN = {
     "TooManyRequestsException": errors.AwsThrottled,
     "Unavailable": errors.AwsFailing,
     "InternalError": errors.AwsFailing,
-    "IdempotentParameterMismatch": errors.AwsRefused,
+    "IdempotentParameterMismatch": errors.LaunchUnclear,
     "InvalidUserData.Malformed": errors.AwsRefused,
     "ExpiredToken": errors.CredentialsExpired,
     "ExpiredTokenException": errors.CredentialsExpired,
@@ -264,11 +270,84 @@ def test_an_unknown_code_with_a_server_status_is_aws_failing() -> None:
         (boto.ProxyConnectionError(proxy_url="http://proxy"), errors.AwsUnreachable),
         (boto.SSLError(endpoint_url="https://ec2", error="x"), errors.AwsUnreachable),
         (boto.InvalidRegionError(region_name="no where"), errors.UnknownRegion),
+        (boto.UnknownRegionError(region_name="nowhere-1", error_msg="x"), errors.UnknownRegion),
+        (boto.MetadataRetrievalError(error_msg="x"), errors.CredentialsRefused),
+        (boto.RefreshWithMFAUnsupportedError(), errors.CredentialsExpired),
+        (boto.IncompleteReadError(actual_bytes=1, expected_bytes=2), errors.AwsUnreachable),
+        (boto.ConfigNotFound(path="/no/config"), errors.AwsConfigWrong),
+        (boto.ConfigParseError(path="/home/a person/.aws/config"), errors.AwsConfigWrong),
+        (boto.UnknownCredentialError(name="x"), errors.AwsConfigWrong),
+        (boto.InvalidConfigError(error_msg="x"), errors.AwsConfigWrong),
+        (boto.InfiniteLoopConfigError(source_profile="a", visited_profiles=["a"]), errors.AwsConfigWrong),
+        (boto.InvalidDefaultsMode(mode="x", valid_modes="y"), errors.AwsConfigWrong),
+        (boto.InvalidIMDSEndpointError(endpoint="::"), errors.AwsConfigWrong),
+        (boto.InvalidProxiesConfigError(), errors.AwsConfigWrong),
+        (boto.InvalidRetryModeError(provided_retry_mode="x", valid_modes="y"), errors.AwsConfigWrong),
+        (boto.InvalidSTSRegionalEndpointsConfigError(sts_regional_endpoints_config="x"), errors.AwsConfigWrong),
+        (boto.UnknownEndpointError(service_name="ec2", region_name="x"), errors.AwsConfigWrong),
+        (boto.EndpointResolutionError(msg="x"), errors.AwsConfigWrong),
+        (boto.NoAuthTokenError(), errors.AwsConfigWrong),
+        (boto.UnknownTokenProviderError(name="x"), errors.AwsConfigWrong),
+        (boto.MissingDependencyException(msg="x"), errors.AwsConfigWrong),
     ],
 )
 def test_what_botocore_finds_itself_is_translated(exc: Exception, expected: type[errors.AwsGpuError]) -> None:
     """Credentials, profiles, regions and connections fail before AWS answers."""
-    assert type(meant(exc)) is expected
+    error = meant(exc)
+    assert type(error) is expected
+    assert error.remedy
+    assert "…" not in error.message + error.remedy
+
+
+def test_a_damaged_file_is_named_and_can_be_opened() -> None:
+    """The remedy is an editor on that very file, whatever its folder is called."""
+    error = meant(boto.ConfigParseError(path="/home/a person/.aws/config"))
+    assert error.message == (
+        "Your AWS configuration cannot be used: Unable to parse config file: /home/a person/.aws/config"
+    )
+    assert error.remedy in ("nano '/home/a person/.aws/config'", "notepad /home/a person/.aws/config")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("AWS_ENDPOINT_URL", "no address"),
+        ("AWS_METADATA_SERVICE_TIMEOUT", "soon"),
+        ("AWS_DEFAULTS_MODE", "whatever"),
+        ("AWS_STS_REGIONAL_ENDPOINTS", "elsewhere"),
+        ("AWS_EC2_METADATA_SERVICE_ENDPOINT", "::"),
+    ],
+)
+def test_a_variable_that_boto3_cannot_read_is_the_configurations_fault(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    """Some of it ends in an exception of Python's own, deep in botocore."""
+    monkeypatch.setenv(name, value)
+    monkeypatch.delenv("AWS_EC2_METADATA_DISABLED", raising=False)
+    if "METADATA" not in name:  # with a key at hand, nobody asks the metadata service
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIA")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+    with pytest.raises(errors.AwsConfigWrong) as caught:
+        Session(region="us-west-2").client("sts", "us-west-2")
+    assert caught.value.remedy == "aws configure list"
+
+
+def test_a_file_of_aws_that_is_not_there_is_the_configurations_fault(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The token file of a role is looked for when the first call is signed."""
+    config = tmp_path / "config"
+    config.write_text("[default]\nrole_arn = arn:aws:iam::1:role/x\nweb_identity_token_file = /no/token\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    client = Session(region="us-west-2").client("sts", "us-west-2")
+    with pytest.raises(errors.AwsConfigWrong, match="/no/token"), refusals():
+        client.get_caller_identity()
+
+
+def test_an_exception_of_python_from_elsewhere_is_no_refusal() -> None:
+    """Only what comes up while botocore reads a configuration is the configuration's."""
+    with pytest.raises(FileNotFoundError), refusals():
+        raise FileNotFoundError
 
 
 def test_an_answer_that_is_not_awss_means_the_way_to_aws() -> None:

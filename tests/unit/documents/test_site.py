@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from jupyter_awsgpu.cloud.refusal_table import TABLE
 
 pytest.importorskip("sphinx", reason="the site needs the docs extra")
 ROOT = Path(__file__).parents[3]
@@ -55,6 +58,27 @@ def test_every_error_is_on_the_errors_page_in_both_languages(site: Path) -> None
         for branch in errors.AwsGpuError.__subclasses__():
             for kind in branch.__subclasses__() or [branch]:
                 assert kind.code in text, (page, kind.code)
+
+
+def test_every_code_of_aws_is_on_the_errors_page_beside_its_error(site: Path) -> None:
+    """The page is made from the table that translates: a code looked up there leads to what helps."""
+    for page in ("errors", "errors-zh"):
+        rows = re.findall(r"<tr.*?</tr>", (site / "reference" / f"{page}.html").read_text(encoding="utf-8"), re.DOTALL)
+        cells = [set(re.findall(r'<span class="pre">([^<]+)</span>', row)) for row in rows]
+        for refusal in TABLE:
+            assert any(cell >= {*refusal.codes, refusal.error.code} for cell in cells), (page, refusal.codes)
+
+
+def test_no_code_of_aws_is_listed_by_hand() -> None:
+    """A second list would lag behind the table: prose may name a code, a table or a list line may not."""
+    codes = {code for row in TABLE for code in row.codes}
+    written = [page for page in (ROOT / "docs").rglob("*.md") if not {"reference", "_build"} & set(page.parts)]
+    for page in (*written, *ROOT.glob("*.md")):
+        listed = [
+            line for line in page.read_text(encoding="utf-8").splitlines() if re.match(r"\s*([|*+-]|\d+\.)", line)
+        ]
+        for line in listed:
+            assert not codes & set(re.findall(r"`([\w.]+)`", line)), (page, line)
 
 
 def test_no_page_shows_a_folder_of_the_machine_that_built_it(site: Path) -> None:
