@@ -55,8 +55,8 @@ class Boundaries:
         elif event in FILE_EVENTS:
             self._file(event.removeprefix("os."), arguments[: FILE_EVENTS[event]])
         elif event == "subprocess.Popen":
-            words = [os.fspath(word) for word in arguments[1]][1:6]
-            self.passed("begin " + " ".join(str(word).replace(self._folder, "") for word in words))
+            words = [Path(os.fsdecode(word)).name for word in arguments[1]][1:6]  # wherever the code lies
+            self.passed("begin " + " ".join(words))
 
     def _file(self, verb: str, paths: tuple[Any, ...]) -> None:
         names = [os.fsdecode(path) for path in paths if isinstance(path, (str, bytes, os.PathLike))]

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 
 LOOK_EVERY_S = 0.2
 GATHER_EVERY_S = 2.0
-DISK = "data/demo/aws/hosts/*/disk"
+DISK = "data/demo/aws/*"
+"""Below it lie the disks of instances, and of images, which are copies of one (a pattern's `*` takes slashes, too)."""
+
 MEANT = {
     "data/demo/keys/*.pem": "the private keys of launches",
     "data/demo/browser/open-*.html": "the redirect that opens the browser: an address is an argument others can read",
