@@ -222,9 +222,9 @@ def reaches_its_end(laptop: Laptop, case: Case) -> None:
     again = laptop.run(*case.command)
     if again.status and again.error not in case.gone:
         raise Lost(f"again, it ends with {again.status}: {again.err[-1500:]}")
+    one_a_launch(laptop)
     if not case.ended(laptop):
         raise Lost(f"again, it does not reach its end: {laptop.run('status').out[-1500:]}")
-    one_a_launch(laptop)
     all_is_shown(laptop, "this laptop, afterwards")
     _nothing_half_written(laptop)
 

@@ -102,7 +102,7 @@ BROKEN: dict[str, tuple[str, str, str, Callable[[Account], None], str]] = {
         "        entry = _about_to_send(bench, entry)\n",
         "",
         crash.try_unseen,
-        "by launch id|instances",
+        "by launch id",
     ),
     "host key ignored": (
         "host/identity.py",
