@@ -17,6 +17,8 @@ import time
 from typing import Any, BinaryIO, Callable, Iterator
 
 CHUNK = 1 << 20
+LINE_MOST = 1 << 20
+"""Bytes of the line before a file: its path is the longest of it."""
 RESUMED_FROM = 4 << 20
 """Bytes from which on a file that was cut off goes on where it was; a smaller one comes again."""
 
@@ -217,13 +219,13 @@ class Taker:
     def take(self, stream: BinaryIO) -> None:
         """Take files until the sender says that it was the last."""
         while True:
-            head = json.loads(stream.readline() or b'{"cut": true}')
+            head = heard(stream) or {"cut": True}
             if head.get("cut"):
                 raise EOFError("the connection ended before the files did")
             if head.get("end"):
                 return
             if "gone" in head:
-                self.restless.append(head["p"])
+                self.restless.append(str(head["p"]))
                 continue
             self._one(stream, head)
             if self._told:
@@ -247,14 +249,16 @@ class Taker:
         return os.path.join(folder, parts[-1])
 
     def _one(self, stream: BinaryIO, head: dict[str, Any]) -> None:
-        key, size, offset = head["p"], int(head["s"]), int(head["o"])
+        key, size, offset = str(head["p"]), int(head["s"]), int(head["o"])
+        if not 0 <= offset <= size:
+            raise ValueError("a file of that size has no such place")
         path = self.path(key)
         part = self.path(part_of(key, size, head["m"]))
         if os.path.isdir(path) and not os.path.islink(path):
             raise Refused("%s is a folder at the other end" % key)
         with self._opened(part, offset) as file:
             self._pour(stream, file, size - offset)
-        if not json.loads(stream.readline() or b'{"ok": false}').get("ok"):
+        if not heard(stream).get("ok"):
             os.unlink(part)
             self.restless.append(key)
             return
@@ -306,6 +310,21 @@ UMASK = _umask()
 def line(out: BinaryIO, document: dict[str, Any]) -> None:
     """Write a JSON line; names that are not UTF-8 survive."""
     out.write(json.dumps(document).encode("ascii") + b"\n")
+
+
+def heard(stream: BinaryIO, most: int = LINE_MOST) -> dict[str, Any]:
+    """Return the document of the next line, an empty one where the other end has left.
+
+    Raises `ValueError` for what is none: anybody may be at the other end.
+    """
+    text = stream.readline(most)
+    try:
+        found = json.loads(text or b"{}")
+    except RecursionError as exc:
+        raise ValueError("brackets without an end") from exc
+    if not isinstance(found, dict):
+        raise ValueError("not a document")  # noqa: TRY004 - one error for whatever is no document
+    return found
 
 
 def asked(stream: BinaryIO) -> Iterator[dict[str, Any]]:

@@ -49,7 +49,7 @@ PROGRAM = tuple(
     f"{name}.py" for name in ("__init__", "kernel_door", "kernel_kept", "kernel_process", "kernel_relay", "kernel_runs")
 )
 
-NO_FRAME = (ValueError, KeyError, TypeError, AttributeError)
+NO_FRAME = (ValueError, KeyError, TypeError, AttributeError, OverflowError)
 """What reading raises where the other end does not keep to the frames: anybody may be there."""
 
 _Frames = "Iterator[tuple[dict[str, Any], list[bytes]]]"

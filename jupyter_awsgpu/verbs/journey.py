@@ -260,7 +260,8 @@ class Journey:
                 talk.ask("take", leg.there, stale=list(stale))
                 with breaks():
                     files.send(talk.to, str(leg.here), wanted, told)  # type: ignore[arg-type]
-                self._restless += talk.answer()["restless"]
+                with breaks():
+                    self._restless += [str(one) for one in talk.answer()["restless"]]
             elif wanted:
                 talk.ask("send", leg.there, files=wanted)
                 taker = files.Taker(str(leg.here), told)

@@ -6,13 +6,12 @@ key, the pinned host keys and the program at the other end are the same.
 
 from __future__ import annotations
 
-import json
 import subprocess
 from contextlib import suppress
 from importlib.resources import files
 from typing import IO, TYPE_CHECKING, Any
 
-from jupyter_awsgpu.guest.files import line
+from jupyter_awsgpu.guest.files import heard, line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +30,10 @@ OPTIONS = (
     "LogLevel=ERROR",
 )
 BUFFER = 1 << 20
+ANSWER_MOST = 1 << 28
+"""Bytes of an answer: the list of two million files."""
+NOT_OURS = (ValueError, KeyError, TypeError, AttributeError, OverflowError)
+"""What reading raises where the other end does not keep to the conversation: anybody may be there."""
 PYTHON = ("python3", "-E", "-s", "-S")
 """The instance's Python with its standard library alone: it starts twice as fast."""
 
@@ -97,15 +100,9 @@ class Conversation:
     def answer(self) -> dict[str, Any]:
         """Return the next answer. Raises `Broken` and `Refusal`."""
         with _breaks():
-            text = self.back.readline()
-        if not text:
+            found = heard(self.back, ANSWER_MOST)  # type: ignore[arg-type]
+        if not found:
             raise Broken("the connection ended")
-        try:
-            found: dict[str, Any] = json.loads(text)
-        except (ValueError, RecursionError) as exc:
-            raise Broken("what answers is not our program") from exc
-        if not isinstance(found, dict):
-            raise Broken("what answers is not our program")
         if "refused" in found:
             raise Refusal(str(found["refused"]))
         return found
@@ -142,7 +139,7 @@ def _command_line() -> str:
 
 
 class _breaks:  # noqa: N801 - reads as a clause
-    """Tells a connection that broke by one name."""
+    """Tells a connection that broke, and an answer that is none of our program's, by one name."""
 
     def __enter__(self) -> None:
         return None
@@ -150,6 +147,8 @@ class _breaks:  # noqa: N801 - reads as a clause
     def __exit__(self, kind: object, exc: BaseException | None, trace: object) -> None:
         if isinstance(exc, OSError | EOFError):
             raise Broken(str(exc) or "the connection ended") from exc
+        if isinstance(exc, NOT_OURS):
+            raise Broken("what answers is not our program") from exc
 
 
 breaks = _breaks

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu.guest.files import listing
+from jupyter_awsgpu.remote.files.conversation import breaks
 from jupyter_awsgpu.remote.files.ignores import FILES, Ignores
 
 if TYPE_CHECKING:
@@ -43,7 +44,19 @@ def tree_here(root: Path, keys: list[str], *, everything: bool) -> Tree:
 def tree_there(talk: Conversation, keys: list[str], *, everything: bool) -> Tree:
     """Return the files at and below the keys on the instance, which was asked to `list` them."""
     found = talk.answer()
-    return _tree(found, None if everything else Ignores(found["ignores"], keys))
+    with breaks():
+        _require_tree(found)
+        return _tree(found, None if everything else Ignores(found["ignores"], keys))
+
+
+def _require_tree(found: Mapping[str, Any]) -> None:
+    """Raise `ValueError` where what an instance calls a list of its files is none."""
+    numbers = [*found["parts"].values(), *found["beside"].values()]
+    for size, changed, _executable in found["files"].values():
+        numbers += [size, changed]
+    names = [*found["absent"], *found["links"], *found["ignores"].values()]
+    if not all(isinstance(one, int) and one >= 0 for one in numbers) or not all(isinstance(one, str) for one in names):
+        raise ValueError("not a list of files")
 
 
 def _tree(found: Mapping[str, Any], rules: Ignores | None) -> Tree:

@@ -8,14 +8,15 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from jupyter_awsgpu.errors import BadValue
 from jupyter_awsgpu.guest import files
 from jupyter_awsgpu.remote.files.compare import compare
+from jupyter_awsgpu.remote.files.conversation import Broken, Conversation, Refusal, breaks
 from jupyter_awsgpu.remote.files.ignores import Ignores
-from jupyter_awsgpu.remote.files.trees import tree_here
+from jupyter_awsgpu.remote.files.trees import tree_here, tree_there
 from jupyter_awsgpu.verbs.journey import legs_of
 
 DAY_NS = 86_400 * 10**9
@@ -206,3 +207,49 @@ def test_a_path_there_that_leads_above_is_refused():
     """Nothing above the folder it begins in, unless it is named from the root."""
     with pytest.raises(BadValue):
         legs_of(("../x",), "", push=False, cwd=Path("/p"))
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+ANSWERS = st.fixed_dictionaries(
+    {}, optional=dict.fromkeys(("files", "parts", "beside", "absent", "links", "ignores", "now", "refused"), JSON)
+)
+HEADS = st.fixed_dictionaries({}, optional=dict.fromkeys(("p", "s", "o", "m", "x", "end", "cut", "gone", "ok"), JSON))
+HELLO = b'{"hello": 1}\n'
+
+
+def said(document):
+    """Return a document as the line that the other end writes."""
+    return json.dumps(document).encode() + b"\n"
+
+
+@given(st.binary(max_size=200) | ANSWERS.map(said))
+@example(b"[" * 100_000 + b"\n")
+@example(b'{"files": {"a": [-1, 1e400, 0]}, "parts": {}, "beside": {}, "absent": [], "links": [], "ignores": {}}\n')
+def test_a_list_of_files_that_is_none_breaks_the_conversation(answer):
+    """An instance may be anybody's by now: a list, a refusal, or a broken conversation."""
+    with Conversation(io.BytesIO(), io.BytesIO(HELLO + answer), None, None) as talk:
+        try:
+            tree = tree_there(talk, ["a"], everything=False)
+        except (Broken, Refusal):
+            return
+    assert all(size >= 0 for size, *_ in tree.files.values())
+
+
+@given(st.binary(max_size=200) | st.lists(HEADS.map(said), max_size=3).map(b"".join))
+@example(said({"p": "a", "s": -1, "o": 0, "m": 0}))
+@example(said({"p": "a", "s": 0, "o": 0, "m": -(10**40)}) + said({"ok": True}))
+@example(b"x" * (files.LINE_MOST + 1))
+@settings(deadline=None)
+def test_files_that_are_sent_as_nobody_sends_them_break_the_conversation(tmp_path_factory, stream):
+    """Nothing of it is a mistake of ours, and nothing leaves the folder."""
+    root = tmp_path_factory.mktemp("taken") / "root"
+    try:
+        with breaks():
+            files.Taker(str(root), None).take(io.BytesIO(stream))
+    except (Broken, files.Refused):
+        pass
+    assert [one.name for one in root.parent.iterdir()] == ["root"]
