@@ -39,8 +39,9 @@ class Trial:
 
 def deaths(case: crash.Case, record: Record) -> Iterable[Trial]:
     """Return every death of a verb."""
-    for key in record.boundaries[case.name]:
-        for how in crash.HOWS:
+    found = record.boundaries[case.name]
+    for how, keys in zip(crash.HOWS, (crash.kills(found), found), strict=True):
+        for key in keys:
             yield Trial("crash", case.name, f"{how} at {key}", partial(crash.try_one, case, key, how))
     if case is LAUNCH:
         yield Trial("crash", case.name, "kill with its answer unread, EC2's lists behind", crash.try_unseen)
@@ -132,7 +133,7 @@ def run(wanted: list[Trial], workers: int, record: Record) -> list[str]:
             print(f"{verdict:5} {took:5.1f} s  {trial.verb}: {trial.name}{said}", flush=True)
             lost.extend([trial.name] if said else [])
 
-    led_on: set[tuple[str, str]] = set()
+    led_on: set[tuple[object, ...]] = set()
     opened = [Account(led_on=led_on).__enter__() for _ in range(workers)]
     try:
         for account in opened:

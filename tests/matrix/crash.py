@@ -3,26 +3,35 @@
 After each death four things are asked. Does `status` or `cleanup` show all that AWS bills, on this laptop and on
 another one? Is there one instance at most for a launch id? Does the same command, given again, reach the normal
 end? Is every temporary file gone, and no lock left?
+
+Two deaths that have done the same at AWS, over SSH and to the files here leave one world behind: it is asked once.
+How far an instance has come by itself meanwhile is chance in each of them.
 """
 
 from __future__ import annotations
 
+import re
 import tempfile
 import time
 from collections import Counter
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from tests.matrix.laptop import READING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.matrix.laptop import Account, Answer, Laptop
+    from tests.matrix.laptop import Account, Answer, Laptop, Left, Mark
 
 HOWS = ("kill", "interrupt")
 REPEATED = 3
 """Of a boundary that a wait passes again and again, this many are tried: the fourth look at EC2 is the third."""
+
+READS_THERE = re.compile(r"awsgpu-guest (status|jupyter) |/share/jupyter/kernels")
+"""SSH commands that change nothing."""
 
 WRITTEN_WITHIN_S = 60.0
 """A report comes every few seconds, and the next one takes away what a dead writer left beside it."""
@@ -34,6 +43,7 @@ DISCONNECT = ("disconnect", "gpu")
 KINDS = ("instance", "image", "snapshot", "volume", "address", "schedule", "security group", "key pair")
 CLEAR_ALL = ("cleanup", "--yes", *(word for kind in KINDS for word in ("--kind", kind)))
 SEVERAL = (*LAUNCH, "--nodes", "2", "--engine", "dask")
+SENT = "before RunInstances #1"
 LOSE = ("terminate", "gpu/1", "--yes")
 
 
@@ -57,6 +67,8 @@ class Case:
     """Error names that also are a normal end of the second command: what it asks for has happened."""
     back: tuple[tuple[str, ...], ...] | None = None
     """What leads from its end to its beginning again, so that the next trial needs no launch; None: nothing does."""
+    waist: str = ""
+    """The boundary before anything bills, which all ways to its end pass, if there is one."""
 
 
 def states(laptop: Laptop) -> list[str]:
@@ -104,10 +116,10 @@ def is_free(laptop: Laptop) -> bool:
 
 
 CASES = (
-    Case("launch", LAUNCH, is_up),
-    Case("launch --spot", (*LAUNCH, "--spot"), is_up),
-    Case("launch --data", (*LAUNCH, "--data", "8"), is_up),
-    Case("launch --nodes", SEVERAL, are_up),
+    Case("launch", LAUNCH, is_up, waist=SENT),
+    Case("launch --spot", (*LAUNCH, "--spot"), is_up, waist=SENT),
+    Case("launch --data", (*LAUNCH, "--data", "8"), is_up, waist=SENT),
+    Case("launch --nodes", SEVERAL, are_up, waist=SENT),
     Case("launch in a lost node's place", SEVERAL, are_up, before=(SEVERAL, LOSE), back=(LOSE,)),
     Case("stop", STOP, lambda laptop: states(laptop) == ["stopped"], before=(LAUNCH,), back=(START,)),
     Case("start", START, is_up, before=(LAUNCH, STOP), back=(STOP,)),
@@ -160,27 +172,73 @@ def boundaries(case: Case, account: Account) -> list[str]:
     return [key for key in found if int(key.rpartition("#")[2]) <= REPEATED]
 
 
+def changes(key: str) -> bool:
+    """Whether something is changed between this boundary and the next: at AWS, over SSH, or here."""
+    verb, _, what = key.partition(" ")
+    if verb != "before":
+        return verb != "after"
+    return not (READS_THERE.search(what) or what.startswith(READING) or "(dry run)" in what)
+
+
+def kills(boundaries: list[str]) -> list[str]:
+    """Return where a kill finds a world of its own: what was killed leaves what it changed, and nothing else.
+
+    Between two changes that is once. An interrupt is answered by whatever runs at that moment, and has no such list.
+    """
+    found, fresh = [], True
+    for key in boundaries:
+        if fresh or (key.startswith("after ") and changes("before" + key.removeprefix("after"))):
+            found.append(key)
+        fresh = changes(key)
+    return found
+
+
 def try_one(case: Case, boundary: str, how: str, account: Account) -> None:
     """Let the verb die once; raise `Lost` if anything is, `NotMet` if it never came to where it was to die.
 
     With an instance that has seen other trials it may take a shorter way; then it is tried with a new one.
     """
     try:
-        _die_once(case, boundary, how, account, kept=case.back is not None)
+        _die_once(case, boundary, how, account)
     except NotMet:
-        if case.back is None:
+        if not case.before:
             raise
-        _die_once(case, boundary, how, account, kept=False)
+        _die_once(case, boundary, how, account, anew=True)
 
 
-def _die_once(case: Case, boundary: str, how: str, account: Account, *, kept: bool) -> None:
-    with scene(case, account, kept=kept) as laptop, tempfile.TemporaryDirectory() as elsewhere:
-        log = Path(elsewhere) / "boundaries.log"
-        died = laptop.run_until(boundary, how, *case.command, log=log)
-        if boundary not in log.read_text().splitlines():
+def _die_once(case: Case, boundary: str, how: str, account: Account, *, anew: bool = False) -> None:
+    with scene(case, account, anew=anew) as stage:
+        died, passed = stage.give(case.command, boundary, how)
+        if boundary not in passed:
             raise NotMet
         no_bug(died)
-        leads_on(laptop, case, account)
+        leads_on(stage, case, account)
+
+
+@dataclass
+class Stage:
+    """A laptop on which a verb found what it wants, and what the verb has done since."""
+
+    laptop: Laptop
+    mark: Mark
+    done: list[str] = field(default_factory=list)
+    """What it did over SSH, and the processes it began."""
+    stands: bool = False
+    """Whether all is as the verb found it."""
+
+    def give(self, command: tuple[str, ...], boundary: str, how: str = "kill") -> tuple[Answer, list[str]]:
+        """Give a command that ends at a boundary ("-": at none); return its answer, and the boundaries passed."""
+        with tempfile.TemporaryDirectory() as elsewhere:
+            log = Path(elsewhere) / "boundaries.log"
+            answer = self.laptop.run_until(boundary, how, *command, log=log)
+            passed = log.read_text().splitlines()
+        there = ("before ssh", "after ssh", "begin")
+        self.done = sorted(key for key in passed if key.startswith(there) and not READS_THERE.search(key))
+        return answer, passed
+
+    def left(self) -> tuple[Left, tuple[str, ...]]:
+        """Return the world that was left behind, without what is chance."""
+        return self.laptop.left_since(self.mark), tuple(self.done)
 
 
 def no_bug(answer: Answer) -> None:
@@ -191,20 +249,45 @@ def no_bug(answer: Answer) -> None:
         raise Lost(f"no remedy: {answer.err[-1500:]}")
 
 
-def leads_on(laptop: Laptop, case: Case, account: Account) -> None:
+def leads_on(stage: Stage, case: Case, account: Account) -> None:
     """Raise `Lost` unless all that bills is shown, here and elsewhere, and the same command reaches its end from here.
 
-    From a world without anything that bills it is led there once: many deaths leave the same one.
+    From one world it is led there once: many deaths, and many refusals, leave the same one.
     """
-    world = laptop.world()
-    if world is not None and (case.name, world) in account.led_on:
+    laptop, (left, done) = stage.laptop, stage.left()
+    if (case.name, left, done) in account.led_on:
+        stage.stands = (left.nothing and not done) or _is_led_back(laptop, case)
+        if not stage.stands and case.back is not None:
+            laptop.run(*case.command)
         return
+    worlds: set[tuple[object, ...]] = {(case.name, left, done)}
+    if case.waist and not laptop.billing():
+        worlds |= _at_its_waist(stage, case)
+    if not worlds & account.led_on:
+        _leads_to_its_end(laptop, case)
+    account.led_on |= worlds
+
+
+def _is_led_back(laptop: Laptop, case: Case) -> bool:
+    """Give what leads back from the verb's end, from half-way to there; return whether it did."""
+    return bool(case.back) and all(laptop.run(*words).status == 0 for words in case.back or ())
+
+
+def _at_its_waist(stage: Stage, case: Case) -> set[tuple[object, ...]]:
+    """Give the command again as far as its waist, and return the world there; none if it does not come that way.
+
+    What was told and remembered on the way does not count.
+    """
+    answer, passed = stage.give(case.command, case.waist)
+    no_bug(answer)
+    return {(case.name, case.waist, stage.left()[0].lasting)} if case.waist in passed else set()
+
+
+def _leads_to_its_end(laptop: Laptop, case: Case) -> None:
     with tempfile.TemporaryDirectory() as elsewhere:
         all_is_shown(laptop, "this laptop")
         all_is_shown(laptop.another(Path(elsewhere) / "second"), "another laptop")
     reaches_its_end(laptop, case)
-    if world is not None:
-        account.led_on.add((case.name, world))
 
 
 def try_unseen(account: Account) -> None:
@@ -269,17 +352,23 @@ def prepare(laptop: Laptop, case: Case) -> None:
 
 
 @contextmanager
-def scene(case: Case, account: Account, *, kept: bool) -> Iterator[Laptop]:
-    """Lend a laptop on which the verb finds what it wants; if it is `kept`, it is led back there for the next trial.
+def scene(case: Case, account: Account, *, anew: bool = False) -> Iterator[Stage]:
+    """Lend a laptop on which the verb finds what it wants, from the trial before if that can be.
 
-    That must succeed, too, whatever the trial was.
+    It can where the verb changed nothing, and where something leads from its end back to its beginning: that must
+    succeed, too, whatever the trial was.
     """
-    with account.lent(case.name if kept else "") as (laptop, stands):
-        if not stands:
-            prepare(laptop, case)
-        yield laptop
-        if kept:
-            _all_succeed(laptop, f"back from {case.name}", case.back or ())
+    kept = bool(case.before) and not anew
+    with account.lent(case.name if kept else "") as loan:
+        if not loan.stands:
+            prepare(loan.laptop, case)
+        loan.stands = False
+        stage = Stage(loan.laptop, loan.laptop.mark())
+        yield stage
+        if not stage.stands and case.back is not None and kept:
+            _all_succeed(loan.laptop, f"back from {case.name}", case.back)
+            stage.stands = True
+        loan.stands = stage.stands
 
 
 def _all_succeed(laptop: Laptop, when: str, commands: tuple[tuple[str, ...], ...]) -> None:

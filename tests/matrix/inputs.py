@@ -71,17 +71,13 @@ def try_one(account: Account, seed: int) -> None:
     with account.fresh() as laptop:
         crash.prepare(laptop, WITH_ONE)
         for number, words in enumerate(lines(seed)):
-            before = _last_call(laptop)
+            before = laptop.last_call()
             answer = laptop.run(*words) if number % 2 else laptop.type(*words)
             _require_plain(words, answer)
             if answer.status:
                 _require_unchanged(laptop, words, before)
             if Path("intruded").exists() or list(laptop.folder.rglob("intruded")):
                 raise Lost(f"a word of the line was executed: {words!r}")
-
-
-def _last_call(laptop: Laptop) -> int:
-    return max((row["number"] for row in laptop.ask("calls")), default=0)
 
 
 def _require_plain(words: list[str], answer: Answer) -> None:

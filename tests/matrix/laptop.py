@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import tempfile
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,18 @@ LONGEST_S = 240.0
 
 READING = ("Describe", "Get", "List")
 """How the operations begin that change nothing."""
+
+REFUSED = 400
+"""The least HTTP status of a call that has done nothing."""
+
+CUT = "drop"
+"""What the simulated AWS notes of a connection it cut, before or after it did what was asked."""
+
+TOLD = frozenset({"operations", "logs", "ledger"})
+"""Folders of lines told on the way: how many they are is chance."""
+
+TELLS = re.compile(r"(?:demo/)?(?:operations|logs|ledger|cache|locks|tunnels/locks)\b")
+"""Where files may differ and the scene is still the same: what was told, remembered, or is an empty lock."""
 
 CHANCE = re.compile(r"[A-Za-z0-9+/=_.:-]{20,}|[0-9a-f]{6,}|\d+|(?<=\.)[a-z0-9_]{8}(?=\.part)")
 """What differs in the files of two laptops to which the same has happened: ids, keys, times, temporary names."""
@@ -54,6 +67,34 @@ class Answer:
     def document(self) -> Any:
         """The JSON document on stdout; its absence is an empty list."""
         return json.loads(self.out or "[]")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Where a trial begins: the number of AWS's last call, and the files, described."""
+
+    calls: int
+    files: Counter[str]
+
+
+@dataclass(frozen=True)
+class Left:
+    """What a trial has changed: the operations at AWS that were done, the files described that are new, and gone."""
+
+    at_aws: tuple[str, ...]
+    new: tuple[str, ...]
+    gone: tuple[str, ...]
+
+    @property
+    def nothing(self) -> bool:
+        """Whether all is as it was, but for what was told and remembered on the way."""
+        return self.lasting == Left((), (), ())
+
+    @property
+    def lasting(self) -> Left:
+        """The same without what was told and remembered on the way."""
+        new, gone = (tuple(line for line in lines if not TELLS.match(line)) for lines in (self.new, self.gone))
+        return Left(self.at_aws, new, gone)
 
 
 @dataclass(frozen=True)
@@ -105,18 +146,28 @@ class Laptop:
         return [row for row in self.ask("ledger")["resources"] if row["billing"]]
 
     def changes(self, since: int = 0) -> list[str]:
-        """Return the operations that may have changed something, of the calls after that number."""
+        """Return the operations that were asked to change something, of the calls after that number."""
+        return [row["operation"] for row in self._asked_to_change(since)]
+
+    def last_call(self) -> int:
+        """Return the number of the last call at AWS."""
+        return max((row["number"] for row in self.ask("calls")), default=0)
+
+    def mark(self) -> Mark:
+        """Return where a trial begins, for what it leaves behind to be told from what was there."""
+        return Mark(self.last_call(), self._files())
+
+    def left_since(self, mark: Mark) -> Left:
+        """Return what a trial has changed at AWS and here, without what is chance."""
+        done = [row for row in self._asked_to_change(mark.calls) if row["error"] in (None, CUT)]
+        at_aws = sorted(row["operation"] for row in done if (row["status"] or 0) < REFUSED)
+        files = self._files()
+        new, gone = files - mark.files, mark.files - files
+        return Left(tuple(at_aws), tuple(sorted(new.elements())), tuple(sorted(gone.elements())))
+
+    def _asked_to_change(self, since: int) -> list[dict[str, Any]]:
         rows = self.ask(f"calls?since={since}")
-        return [row["operation"] for row in rows if not row["dry_run"] and not row["operation"].startswith(READING)]
-
-    def world(self) -> str | None:
-        """Return all that is left, without what is chance: the changes at AWS and the files here.
-
-        None while something bills: an instance goes on by itself, and no two of its moments are the same.
-        """
-        if self.billing():
-            return None
-        return "\n".join([*sorted(self.changes()), *sorted(map(self._described, self.records()))])
+        return [row for row in rows if not row["dry_run"] and not row["operation"].startswith(READING)]
 
     def records(self) -> Iterator[Path]:
         """Yield what is in the data folder; the simulated AWS's own is not."""
@@ -124,18 +175,33 @@ class Laptop:
             if (self.folder / "demo" / "aws") not in path.parents:
                 yield path
 
+    def _files(self) -> Counter[str]:
+        """Count the files by their descriptions; a folder alone is nothing."""
+        return Counter(self._described(path) for path in self.records() if path.is_file())
+
     def _described(self, path: Path) -> str:
-        where, mode = path.relative_to(self.folder), path.stat().st_mode
-        text = path.read_text(errors="replace") if path.is_file() else ""
-        if {"operations", "logs"} & set(where.parts):  # what was told on the way: how much it is, not what
-            text = str(len(text.splitlines())) + text[-1:]
+        where = path.relative_to(self.folder)
+        try:
+            mode, text = path.stat().st_mode, path.read_text(errors="replace")
+        except FileNotFoundError:  # the tunnel's process writes its own at this moment
+            mode, text = 0, ""
+        if TOLD & set(where.parts):  # whether an operation has ended, and whether its last line is whole
+            text = str('"step": ""' in text.rpartition('{"operation"')[2]) + text[-1:]
         return CHANCE.sub("*", f"{where} {text}") + f" {mode:o}"
+
+
+@dataclass
+class Loan:
+    """A laptop that was lent, and whether the scene stands on it: at first, and, by the borrower, in the end."""
+
+    laptop: Laptop
+    stands: bool
 
 
 class Account:
     """A simulated AWS and one laptop that uses it, for one trial after another; a context."""
 
-    def __init__(self, code: Path = ROOT, led_on: set[tuple[str, str]] | None = None) -> None:
+    def __init__(self, code: Path = ROOT, led_on: set[tuple[object, ...]] | None = None) -> None:
         self._interpreter = Interpreter(code)
         self.led_on = set() if led_on is None else led_on
         """Verbs, and worlds from which they have been led to their end already."""
@@ -155,24 +221,25 @@ class Account:
     @contextmanager
     def fresh(self) -> Iterator[Laptop]:
         """Lend the laptop, as if nothing had ever been done; afterwards all of the trial is ended and forgotten."""
-        with self.lent("") as (laptop, _stands):
-            yield laptop
+        with self.lent("") as loan:
+            yield loan.laptop
 
     @contextmanager
-    def lent(self, scene: str) -> Iterator[tuple[Laptop, bool]]:
-        """Lend the laptop, and say whether a scene stands there from the trial before, to be left as it was found.
+    def lent(self, scene: str) -> Iterator[Loan]:
+        """Lend the laptop, with the scene of that name if it stands there from the trial before; "" is never kept.
 
-        Where none stands, it is as if nothing had ever been done. After an error, and without the name of a scene,
-        all is ended and forgotten.
+        Where it does not stand, it is as if nothing had ever been done. Unless the borrower says that it stands when
+        the loan ends, all is ended and forgotten.
         """
         laptop = self._laptop()
         stands = bool(scene) and scene == self._scene
         if self._scene and not stands:
             self._forget(laptop)
         self._scene = ""
+        loan = Loan(laptop, stands)
         try:
-            yield laptop, stands
-            self._scene = scene
+            yield loan
+            self._scene = scene if loan.stands else ""
         finally:
             if not self._scene:
                 self._forget(laptop)

@@ -14,13 +14,13 @@ from jupyter_awsgpu.cloud.refusal_table import TABLE
 from jupyter_awsgpu.errors import AwsRefused
 from tests.matrix import crash
 from tests.matrix.crash import Lost
-from tests.matrix.laptop import READING
+from tests.matrix.laptop import READING, Laptop
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.matrix.crash import Case
-    from tests.matrix.laptop import Account, Laptop
+    from tests.matrix.laptop import Account
 
 BOUND_S = 120.0
 """A refused verb has ended by then, on a machine that does other things too."""
@@ -101,7 +101,8 @@ AT: dict[str, tuple[str, ...]] = {
 }
 """What single calls are told besides (aws-facts of this project; EC2 API reference)."""
 
-TIMES = {"once": {"times": 1}, "always": {"times": None}, "from the second on": {"times": None, "spare": 1}}
+ONCE, SECOND = "once", "from the second on"
+TIMES = {ONCE: {"times": 1}, "always": {"times": None}, SECOND: {"times": None, "spare": 1}}
 """How often a tap refuses."""
 
 
@@ -112,6 +113,8 @@ class Refusal:
     call: str
     code: str
     times: str
+    until: str = "-"
+    """Where a verb that has survived it is ended: before its first change. The deaths tell what comes after that."""
 
 
 def calls(boundaries: list[str]) -> list[str]:
@@ -127,32 +130,48 @@ def refusals(boundaries: list[str], tried: list[str] | None = None) -> Iterator[
             continue
         for code in (*(ELSEWHERE if call in OTHER_SERVICES else ANYWHERE), *AT.get(call, ())):
             for times in TIMES:
-                yield Refusal(call, code, times)
+                if times != SECOND or f"before {call} #2" in boundaries:
+                    yield Refusal(call, code, times, _until(call, times, boundaries))
+
+
+def _until(call: str, times: str, boundaries: list[str]) -> str:
+    """Return the first change at AWS or over SSH, if all calls that are refused come before it; else "-"."""
+    first = next((key for key in boundaries if key.startswith("before ") and crash.changes(key)), "-")
+    before = boundaries[: boundaries.index(first)] if first != "-" else []
+    keys = [key for key in boundaries if key.startswith(f"before {call} #")]
+    return first if set(keys[:1] if times == ONCE else keys) <= set(before) else "-"
 
 
 def try_one(case: Case, refusal: Refusal, account: Account) -> None:
     """Let AWS refuse; raise `Lost` if the verb takes it badly."""
     tap = {"operation": refusal.call, "code": refusal.code, **TIMES[refusal.times]}
-    error = try_in(case, account, lambda laptop: laptop.ask("faults", tap), lambda laptop: laptop.close_faults())
+    error = try_in(case, account, lambda laptop: laptop.ask("faults", tap), Laptop.close_faults, refusal.until)
     if error == AwsRefused.code and any(refusal.code in row.codes for row in TABLE):
         raise Lost("the code is foreseen, and yet it is told as one that nobody knows")
 
 
-def try_in(case: Case, account: Account, trouble: Callable[[Laptop], object], end: Callable[[Laptop], object]) -> str:
+def try_in(
+    case: Case,
+    account: Account,
+    trouble: Callable[[Laptop], object],
+    end: Callable[[Laptop], object],
+    until: str = "-",
+) -> str:
     """Give the verb while there is trouble at AWS, and return the error that it ended with, if any.
 
-    Raises `Lost` if it takes it badly, or does not go on afterwards.
+    One that comes as far as the boundary `until` ends there. Raises `Lost` if it takes it badly, or does not go on
+    afterwards.
     """
-    with crash.scene(case, account, kept=case.back is not None) as laptop:
-        trouble(laptop)
+    with crash.scene(case, account) as stage:
+        trouble(stage.laptop)
         began = time.monotonic()
-        answer = laptop.run(*case.command)
+        answer, passed = stage.give(case.command, until)
         took = time.monotonic() - began
-        end(laptop)
+        end(stage.laptop)
         if took > BOUND_S:
             raise Lost(f"it took {took:.0f} s")
-        if answer.status and not answer.error:
+        if answer.status and not answer.error and until not in passed:
             raise Lost(f"no error of ours: {answer.err[-1500:]}")
         crash.no_bug(answer)
-        crash.leads_on(laptop, case, account)
+        crash.leads_on(stage, case, account)
         return answer.error
