@@ -83,16 +83,17 @@ class _Kept:
         self.since = 0.0
 
     def tend(self, spec: dict) -> None:
-        """Bring what runs in line with what is wanted."""
+        """Bring what runs in line with what is wanted; what somebody asks for waits for no pause after quick deaths."""
         running = self._running()
         if running and (not spec["up"] or spec["turn"] != self.turn):
             self.end()
             running = False
         if not spec["up"]:
             self.since = 0.0
-        if not spec["up"] or running or time.monotonic() < self.not_before:
+        asked = spec["turn"] != self.turn
+        if not spec["up"] or running or (time.monotonic() < self.not_before and not asked):
             return
-        if spec["turn"] != self.turn or self._comes_back(spec):
+        if asked or self._comes_back(spec):
             self._start(spec)
 
     def _running(self) -> bool:
@@ -139,6 +140,7 @@ class _Kept:
                 )
             except OSError as exc:
                 log.write(("%s: %s\n" % (self.name, exc)).encode())
+                self.turn, self.since = spec["turn"], 0.0  # tried again, but not at every tick
                 self._rest()
                 return
         self.turn, self.since = spec["turn"], time.monotonic()

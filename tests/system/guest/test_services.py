@@ -169,3 +169,14 @@ def test_promises_of_timed_work(bench: Bench) -> None:
     bench.restart()
     count = bench.read("/var/lib/awsgpu/ticks.txt").count("tick")
     until(lambda: bench.read("/var/lib/awsgpu/ticks.txt").count("tick") > count, "a tick after the restart")
+
+
+def test_promises_of_work_that_is_asked_for_again_and_again(bench: Bench) -> None:
+    """Each time it begins at once, however quickly it ended before; only what nobody asked for waits."""
+    script = 'echo begun >> "$AWSGPU_ROOT/var/lib/awsgpu/asked.txt"'
+    bench.do(f"b.install(s.Service('asked', ['/bin/sh', '-c', {script!r}], restart='abnormal'))")
+    bench.do("__import__('os').makedirs(__import__('guest.paths').paths.state(), exist_ok=True)")
+    for times in range(1, 8):
+        bench.do("b.restart('asked')")
+        seen = f"beginning {times}"
+        until(lambda times=times: bench.read("/var/lib/awsgpu/asked.txt").count("begun") == times, seen, seconds=5)
