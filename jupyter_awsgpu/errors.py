@@ -13,7 +13,7 @@ The tree:
     ├── AccountError          AWS knows who is asking, and the account cannot
     │   └── FreePlan · AccountNotReady · PermissionDenied
     ├── ChoiceError           the wish does not fit together
-    │   └── TypeNotOffered · ZoneNotOffered · ImageNotFound · ImageUnsuitable · DiskTooSmall
+    │   └── TypeNotOffered · ZoneNotOffered · ImageNotFound · ImageNameTaken · ImageUnsuitable · DiskTooSmall
     │       DriverUnfit · NoDefaultVpc · NoSubnet · KeyPairTaken · GroupMissing · PlanRefused
     │       ResizeUnfit · DiskChangedLately · GuardUnfit
     ├── CapacityError         the wish fits, and AWS has none to give
@@ -392,6 +392,22 @@ class ImageNotFound(ChoiceError):
     code = "image-not-found"
     cause = "There is no image {image} in {region}."
     remedy_template = "awsgpu images"
+
+
+class ImageNameTaken(ChoiceError):
+    """An image of the account has the name, and is no copy of what the instance's disk holds now. Facts: image, name.
+
+    Without `--name` an image is named for the time at which it is made.
+    """
+
+    code = "image-name-taken"
+    cause = "There is an image {image} already, and what it holds is not what is on the disk now."
+    remedy_template = "awsgpu image {name}"
+
+    def __init__(self, message: str | None = None, **facts: object) -> None:
+        """Mean the only instance there is where none is known."""
+        facts.setdefault("name", "")
+        super().__init__(message, **facts)
 
 
 class ImageUnsuitable(ChoiceError):

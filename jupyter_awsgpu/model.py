@@ -165,6 +165,8 @@ class Image:
     historical: bool = False
     owner: str | None = None
     """Whose it is, as our tag says."""
+    made_of: str | None = None
+    """The instance, or the image elsewhere, that it was made of, as our tag says."""
     per_month: float | None = None
     """What its snapshots cost a month at most, where it is one's own."""
     supports: tuple[str, ...] = ()

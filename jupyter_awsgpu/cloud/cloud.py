@@ -409,6 +409,10 @@ class Cloud:
         """Copy an image from another region to here and return the copy's id."""
         return storage.copy_image(self.place, image_id, from_region, name, tags, client_token=client_token)
 
+    def image_named(self, name: str) -> Image | None:
+        """Return the account's image of that name here, if there is one, in whatever state."""
+        return images.named(self.place, name)
+
     def own_images(self) -> tuple[Image, ...]:
         """Return the account's images that carry our tags, newest first."""
         return images.own(self.place)

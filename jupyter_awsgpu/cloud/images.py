@@ -141,6 +141,13 @@ def own(place: Place) -> tuple[Image, ...]:
     return tuple(sorted(mine, key=lambda one: str(one.created), reverse=True))
 
 
+def named(place: Place, name: str) -> Image | None:
+    """Return the account's image of that name, ours or not, in whatever state: a name is given once in a region."""
+    with refusals(region=place.region):
+        found = place.ec2.describe_images(Owners=["self"], Filters=filters(name=name))["Images"]
+    return described(found[0], place.region, kind="own") if found else None
+
+
 def _own_named(place: Place, name: str) -> Image:
     """Return the newest of one's own images with the name, ours or not; own names of other tools count too."""
     for one in own(place):
@@ -181,6 +188,7 @@ def described(
         snapshot_ids=tuple(disk["SnapshotId"] for disk in disks if disk.get("SnapshotId")),
         historical=historical or "historical" in text.lower(),
         owner=has.get(tags.OWNER),
+        made_of=has.get(tags.MADE_OF),
     )
 
 

@@ -241,6 +241,13 @@ TABLE: tuple[Refusal, ...] = (
         "No such image in the region, or it is still being made.",
         read=_image,
     ),
+    Refusal(
+        ("InvalidAMIName.Duplicate",),
+        errors.ImageNameTaken,
+        "An image of the account has that name in the region.",
+        when=r"^(?:AMI name (?P<image>\S+) is)?",
+        read=_image,
+    ),
     Refusal(("InvalidKeyPair.Duplicate",), errors.KeyPairTaken, "The key pair's name is taken by another key."),
     Refusal(
         ("InvalidKey.Format", "InvalidKeyPair.Format"),

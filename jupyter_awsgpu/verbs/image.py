@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from jupyter_awsgpu.errors import (
     AwsGpuError,
     BadName,
+    ImageNameTaken,
     ImageNotFound,
     ImageUnproven,
     Interrupted,
@@ -53,7 +54,8 @@ def image(
     With `freeze` it goes on running: its disk is written out and copied as it is at that moment. With
     `then_terminate` a throwaway instance is booted from the image (by `boot`, a launch where none is given) and
     must answer over SSH, GPU and Jupyter before the original goes; any failure leaves the original whole
-    (`ImageUnproven`).
+    (`ImageUnproven`). An image of that name that holds what the disk holds now, made by a command that was cut off,
+    is gone on with; any other is in the way (`ImageNameTaken`), and nothing is stopped for it.
     """
     nodes = choose_led(bench, name, "image")
     instance = nodes[0]
@@ -68,7 +70,9 @@ def image(
         bench.records.operations.begin("image", instance.name, bench.listener) as operation,
     ):
         try:
-            made = _make(bench, nodes, wished, operation, freeze=freeze)
+            made = _under_way(bench, instance, wished, operation) or _make(
+                bench, nodes, wished, operation, freeze=freeze
+            )
             if then_terminate:
                 prove(bench, instance, made, operation, boot)
         except KeyboardInterrupt as exc:
@@ -110,6 +114,23 @@ def _require_whole(cloud: Cloud, made: Image, original: Instance) -> None:
 def _require_name(wished: str) -> None:
     if not NAME.fullmatch(wished):
         raise BadName(value=repr(wished), verb="image")
+
+
+def _under_way(bench: Workbench, instance: Instance, wished: str, operation: Operation) -> Image | None:
+    """Return the image of that name once it is whole, if it was made of this instance, which has not run since.
+
+    EC2's launch time moves with every start. Raises `ImageNameTaken` for any other of the name.
+    """
+    cloud = bench.cloud(instance.region)
+    there = cloud.image_named(wished)
+    if there is None:
+        return None
+    made_of_it = there.made_of == instance.instance_id and instance.state is InstanceState.STOPPED
+    if not (made_of_it and there.created and there.created > instance.launched_at):
+        raise ImageNameTaken(image=wished, name=instance.title)
+    with operation.step("image", f"Going on with the image {wished}") as step:
+        step.say(f"{there.image_id} was made of what is on its disk now")
+    return wait_until_available(cloud, there.image_id, wished, operation)
 
 
 def _make(bench: Workbench, nodes: Sequence[Instance], wished: str, operation: Operation, *, freeze: bool) -> Image:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jupyter_awsgpu.errors import AwsGpuError, ImageNotFound, ImageUnproven, NeedsYes, OtherOwner
+from jupyter_awsgpu.errors import AwsGpuError, ImageNameTaken, ImageNotFound, ImageUnproven, NeedsYes, OtherOwner
 from jupyter_awsgpu.model import InstanceState
 from jupyter_awsgpu.verbs.image import delete_image, image
 from jupyter_awsgpu.verbs.image_here import bring_image, lies_elsewhere
@@ -134,6 +134,39 @@ def test_a_quota_without_room_for_both_stops_the_original_first(desk: Desk) -> N
     with desk.bench.records.operations.begin("image", "mine") as operation:
         prove(desk.bench, cloud.instance(box.instance_id), made, operation, boot)
     assert seen == [InstanceState.STOPPED]
+
+
+def test_an_image_of_what_the_disk_holds_is_gone_on_with(desk: Desk) -> None:
+    """Given again after it was cut off, the command waits for the image it asked for, and asks for no second."""
+    desk.aws.set(**SPEED)
+    begin(desk)
+    desk.aws.fail("DescribeImages", "UnauthorizedOperation", spare=1)
+    with pytest.raises(AwsGpuError):
+        image(desk.bench, "mine", image_name="trained")
+    desk.aws.mend()
+    made = image(desk.bench, "mine", image_name="trained")
+    assert made.name == "trained"
+    assert desk.aws.operations().count("CreateImage") == 1
+    assert image(desk.bench, "mine", image_name="trained").image_id == made.image_id
+
+
+def test_a_name_that_another_image_has_stops_nothing(desk: Desk) -> None:
+    """An image from before the last start is no copy of the disk: it is neither taken for one, nor is work stopped."""
+    desk.aws.set(**SPEED)
+    box = begin(desk)
+    image(desk.bench, "mine", image_name="trained")
+    cloud = desk.bench.cloud()
+    cloud.start(box.instance_id)
+    cloud.wait_for(box.instance_id, {InstanceState.RUNNING}, timeout_s=20)
+    with pytest.raises(ImageNameTaken, match="trained") as refused:
+        keep(desk)
+    assert refused.value.remedy == "awsgpu image mine"
+    assert cloud.instance(box.instance_id).state is InstanceState.RUNNING
+    cloud.stop(box.instance_id)
+    cloud.wait_for(box.instance_id, {InstanceState.STOPPED}, timeout_s=20)
+    with pytest.raises(ImageNameTaken):
+        keep(desk)
+    assert [one.name for one in alive(desk)] == ["mine"]
 
 
 def test_the_question_names_the_price_of_the_proof(desk: Desk) -> None:

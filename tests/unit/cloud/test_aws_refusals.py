@@ -38,6 +38,7 @@ FORESEEN = {
     "VolumeModificationSizeLimitExceeded": errors.DiskChangedLately,
     "IncorrectModificationState": errors.DiskChangedLately,
     "InvalidKeyPair.Duplicate": errors.KeyPairTaken,
+    "InvalidAMIName.Duplicate": errors.ImageNameTaken,
     "InvalidKeyPair.NotFound": errors.AwsRefused,
     "InvalidKeyPair.Format": errors.BadValue,
     "InvalidKey.Format": errors.BadValue,
