@@ -38,9 +38,10 @@ class Trial:
 
 
 def deaths(case: crash.Case, record: Record) -> Iterable[Trial]:
-    """Return every death of a verb."""
-    found = record.boundaries[case.name]
-    for how, keys in zip(crash.HOWS, (crash.kills(found), found), strict=True):
+    """Return every death of a verb: of one of another's kind, Ctrl-C where that one does not come."""
+    found, known = record.boundaries[case.name], record.boundaries.get(case.like, [])
+    interrupts = [key for key in found if key not in known]
+    for how, keys in zip(crash.HOWS, (crash.kills(found), interrupts), strict=True):
         for key in keys:
             yield Trial("crash", case.name, f"{how} at {key}", partial(crash.try_one, case, key, how))
     if case is LAUNCH:

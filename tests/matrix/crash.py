@@ -67,6 +67,8 @@ class Case:
     """Error names that also are a normal end of the second command: what it asks for has happened."""
     back: tuple[tuple[str, ...], ...] | None = None
     """What leads from its end to its beginning again, so that the next trial needs no launch; None: nothing does."""
+    like: str = ""
+    """The verb of whose kind it is: where that one comes too, the same code answers Ctrl-C, and it is tried there."""
     waist: str = ""
     """The boundary before anything bills, which all ways to its end pass, if there is one."""
 
@@ -117,10 +119,10 @@ def is_free(laptop: Laptop) -> bool:
 
 CASES = (
     Case("launch", LAUNCH, is_up, waist=SENT),
-    Case("launch --spot", (*LAUNCH, "--spot"), is_up, waist=SENT),
-    Case("launch --data", (*LAUNCH, "--data", "8"), is_up, waist=SENT),
-    Case("launch --nodes", SEVERAL, are_up, waist=SENT),
-    Case("launch in a lost node's place", SEVERAL, are_up, before=(SEVERAL, LOSE), back=(LOSE,)),
+    Case("launch --spot", (*LAUNCH, "--spot"), is_up, like="launch", waist=SENT),
+    Case("launch --data", (*LAUNCH, "--data", "8"), is_up, like="launch", waist=SENT),
+    Case("launch --nodes", SEVERAL, are_up, like="launch", waist=SENT),
+    Case("launch in a lost node's place", SEVERAL, are_up, before=(SEVERAL, LOSE), back=(LOSE,), like="launch"),
     Case("stop", STOP, lambda laptop: states(laptop) == ["stopped"], before=(LAUNCH,), back=(START,)),
     Case("start", START, is_up, before=(LAUNCH, STOP), back=(STOP,)),
     Case("connect", ("connect", "gpu"), is_up, before=(LAUNCH, DISCONNECT), back=(DISCONNECT,)),
@@ -140,6 +142,7 @@ CASES = (
         lambda laptop: has_image(laptop) and states(laptop) == [],
         before=(LAUNCH,),
         gone=("not-found",),
+        like="image",
     ),
     Case(
         "terminate",
@@ -154,6 +157,7 @@ CASES = (
         lambda laptop: states(laptop) == [],
         before=(SEVERAL,),
         gone=("not-found",),
+        like="terminate",
     ),
     Case("cleanup", CLEAR_ALL, is_free, before=(LAUNCH, ("image", "gpu", "--name", "kept"))),
 )

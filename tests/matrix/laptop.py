@@ -176,8 +176,10 @@ class Laptop:
                 yield path
 
     def _files(self) -> Counter[str]:
-        """Count the files by their descriptions; a folder alone is nothing."""
-        return Counter(self._described(path) for path in self.records() if path.is_file())
+        """Count the files by their descriptions; a folder alone is nothing, nor is what AWS publishes, once whole."""
+        found = (path for path in self.records() if path.is_file())
+        cache = self.folder / "cache"
+        return Counter(self._described(path) for path in found if cache not in path.parents or path.suffix == ".part")
 
     def _described(self, path: Path) -> str:
         where = path.relative_to(self.folder)
