@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import secrets
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_awsgpu.records.cache import FactCache
-from jupyter_awsgpu.records.files import private_folder, read_document, require, write_document
+from jupyter_awsgpu.records.files import private_folder, read_document, require, sweep, write_document
 from jupyter_awsgpu.records.journal import Journal, JournalEntry
 from jupyter_awsgpu.records.keys import KeyStore
 from jupyter_awsgpu.records.ledger import Ledger, Sighting
@@ -23,7 +24,6 @@ from jupyter_awsgpu.records.reports import Reports
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
 __all__ = [
     "FactCache",
@@ -59,6 +59,8 @@ class Records:
         self.pulls = Pulls(root / "pulls")
         self.tunnel_folder = private_folder(root / "tunnels")
         self.log_folder = private_folder(root / "logs")
+        for folder in (self.root, *filter(Path.is_dir, self.root.iterdir())):
+            sweep(folder)  # a command that died may have been the last to write there
 
     @cached_property
     def client_id(self) -> str:

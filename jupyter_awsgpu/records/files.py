@@ -36,7 +36,7 @@ def write_private(path: Path, data: bytes, *, durable: bool = True) -> None:
     What is not `durable` may be gone, or damaged, after a power cut; writing it does not wait for the disk.
     """
     private_folder(path.parent)
-    _sweep(path.parent)
+    sweep(path.parent)
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.{os.getpid()}.", suffix=HALF_WRITTEN)
     try:
         with os.fdopen(handle, "wb") as file:
@@ -52,7 +52,7 @@ def write_private(path: Path, data: bytes, *, durable: bool = True) -> None:
         _sync_folder(path.parent)
 
 
-def _sweep(folder: Path) -> None:
+def sweep(folder: Path) -> None:
     """Remove what a writer left that died between its two steps; a living one's file stays."""
     for left in folder.glob(f".*{HALF_WRITTEN}"):
         import psutil  # only here: after a crash

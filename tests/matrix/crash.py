@@ -41,9 +41,10 @@ LAUNCH = ("launch", "p2.xlarge", "--yes", "--no-open")
 STOP, START = ("stop", "gpu"), ("start", "gpu", "--no-open")
 DISCONNECT = ("disconnect", "gpu")
 KINDS = ("instance", "image", "snapshot", "volume", "address", "schedule", "security group", "key pair")
+GONE = ("no-such-instance",)
 CLEAR_ALL = ("cleanup", "--yes", *(word for kind in KINDS for word in ("--kind", kind)))
 SEVERAL = (*LAUNCH, "--nodes", "2", "--engine", "dask")
-SENT = "before RunInstances #1"
+SENT, STOPPED, STARTED, TERMINATED = (f"before {call}Instances #1" for call in ("Run", "Stop", "Start", "Terminate"))
 LOSE = ("terminate", "gpu/1", "--yes")
 
 
@@ -70,7 +71,7 @@ class Case:
     like: str = ""
     """The verb of whose kind it is: where that one comes too, the same code answers Ctrl-C, and it is tried there."""
     waist: str = ""
-    """The boundary before anything bills, which all ways to its end pass, if there is one."""
+    """The boundary before its great change, which all ways to its end pass, if there is one."""
 
 
 def states(laptop: Laptop) -> list[str]:
@@ -123,11 +124,11 @@ CASES = (
     Case("launch --data", (*LAUNCH, "--data", "8"), is_up, like="launch", waist=SENT),
     Case("launch --nodes", SEVERAL, are_up, like="launch", waist=SENT),
     Case("launch in a lost node's place", SEVERAL, are_up, before=(SEVERAL, LOSE), back=(LOSE,), like="launch"),
-    Case("stop", STOP, lambda laptop: states(laptop) == ["stopped"], before=(LAUNCH,), back=(START,)),
-    Case("start", START, is_up, before=(LAUNCH, STOP), back=(STOP,)),
+    Case("stop", STOP, lambda laptop: states(laptop) == ["stopped"], before=(LAUNCH,), back=(START,), waist=STOPPED),
+    Case("start", START, is_up, before=(LAUNCH, STOP), back=(STOP,), waist=STARTED),
     Case("connect", ("connect", "gpu"), is_up, before=(LAUNCH, DISCONNECT), back=(DISCONNECT,)),
     Case("provision", ("provision", "gpu"), is_up, before=(LAUNCH,), back=()),
-    Case("resize", ("resize", "gpu", "--disk", "200", "--yes"), has_room, before=(LAUNCH,)),
+    Case("resize", ("resize", "gpu", "--disk", "200", "--yes"), has_room, before=(LAUNCH,), waist=STOPPED),
     Case("run", ("run", SCRIPT), has_run, before=(LAUNCH,)),
     Case(
         "image",
@@ -135,31 +136,41 @@ CASES = (
         has_image,
         before=(LAUNCH,),
         back=(("images", "--delete", "kept", "--yes"),),
+        waist=STOPPED,
     ),
     Case(
         "image --then-terminate",
         ("image", "gpu", "--name", "kept", "--then-terminate", "--yes"),
         lambda laptop: has_image(laptop) and states(laptop) == [],
         before=(LAUNCH,),
-        gone=("not-found",),
+        gone=GONE,
         like="image",
+        waist=STOPPED,
     ),
     Case(
         "terminate",
         ("terminate", "gpu", "--yes"),
         lambda laptop: states(laptop) == [],
         before=(LAUNCH,),
-        gone=("not-found",),
+        gone=GONE,
+        waist=TERMINATED,
     ),
     Case(
         "terminate --nodes",
         ("terminate", "gpu", "--yes"),
         lambda laptop: states(laptop) == [],
         before=(SEVERAL,),
-        gone=("not-found",),
+        gone=GONE,
         like="terminate",
+        waist=TERMINATED,
     ),
-    Case("cleanup", CLEAR_ALL, is_free, before=(LAUNCH, ("image", "gpu", "--name", "kept"))),
+    Case(
+        "cleanup",
+        CLEAR_ALL,
+        is_free,
+        before=(LAUNCH, ("image", "gpu", "--name", "kept")),
+        waist=TERMINATED,
+    ),
 )
 OTHER_LAUNCHES = CASES[1:5]
 
@@ -240,6 +251,12 @@ class Stage:
         self.done = sorted(key for key in passed if key.startswith(there) and not READS_THERE.search(key))
         return answer, passed
 
+    @property
+    def untouched(self) -> bool:
+        """Whether nothing was changed but what is told and remembered."""
+        left, done = self.left()
+        return left.nothing and not done
+
     def left(self) -> tuple[Left, tuple[str, ...]]:
         """Return the world that was left behind, without what is chance."""
         return self.laptop.left_since(self.mark), tuple(self.done)
@@ -259,16 +276,15 @@ def leads_on(stage: Stage, case: Case, account: Account) -> None:
     From one world it is led there once: many deaths, and many refusals, leave the same one.
     """
     laptop, (left, done) = stage.laptop, stage.left()
-    if (case.name, left, done) in account.led_on:
-        stage.stands = (left.nothing and not done) or _is_led_back(laptop, case)
-        if not stage.stands and case.back is not None:
-            laptop.run(*case.command)
-        return
     worlds: set[tuple[object, ...]] = {(case.name, left, done)}
-    if case.waist and not laptop.billing():
+    if not worlds & account.led_on and case.waist and not done and case.waist.split()[1] not in left.at_aws:
         worlds |= _at_its_waist(stage, case)
     if not worlds & account.led_on:
         _leads_to_its_end(laptop, case)
+    else:
+        stage.stands = stage.untouched or _is_led_back(laptop, case)
+        if not stage.stands and case.back is not None:
+            laptop.run(*case.command)
     account.led_on |= worlds
 
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_awsgpu.errors import StateUnreadable
+from jupyter_awsgpu.records import Records
 from jupyter_awsgpu.records.files import read_document, write_document, write_private
 
 
@@ -77,3 +78,16 @@ def test_what_a_dead_writer_left_half_written_goes_at_the_next_write(tmp_path):
     write_private(tmp_path / "other.json", b"{}")
     assert not left.exists()
     assert another.exists()
+
+
+def test_what_a_dead_writer_left_half_written_goes_with_the_next_command(tmp_path):
+    """Whatever that command does: the dead one may have been the last to write in its folder."""
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    (tmp_path / "journal").mkdir()
+    left = [tmp_path / "journal", tmp_path]
+    left = [folder / f".l-0.json.{dead.pid}.abcdefgh.part" for folder in left]
+    for file in left:
+        file.write_text("{")
+    Records(tmp_path)
+    assert not any(file.exists() for file in left)
