@@ -17,11 +17,13 @@ import threading
 from collections import Counter
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, urlsplit
 
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 FILE_EVENTS = {"os.rename": 2, "os.remove": 1, "os.mkdir": 1, "os.rmdir": 1, "os.link": 2, "os.symlink": 2}
 """Audit events that change files, with how many of their arguments are paths."""
+
+REST_VERBS = {"GET": "Get", "POST": "Create", "PUT": "Update", "DELETE": "Delete"}
 
 NAMES = re.compile(r"AKIA[A-Z0-9]+|(?<=\.)[a-z0-9_]{8}(?=\.part)|[0-9a-f]{6,}|\d{3,}")
 """What differs from run to run in a path or a command: ids, times, names of temporary files."""
@@ -106,8 +108,16 @@ def _operation(request: Any) -> str:
         return (target.decode() if isinstance(target, bytes) else str(target)).rpartition(".")[2]
     body = request.body.decode() if isinstance(request.body, bytes) else str(request.body or "")
     fields = parse_qs(body)
-    action = fields.get("Action", [request.url.partition("?")[0].rpartition("/")[2]])[0]
-    return action + (" (dry run)" if fields.get("DryRun") == ["true"] else "")
+    if "Action" not in fields:
+        return _rest_operation(request.method, urlsplit(request.url).path)
+    return fields["Action"][0] + (" (dry run)" if fields.get("DryRun") == ["true"] else "")
+
+
+def _rest_operation(method: str, path: str) -> str:
+    """Return what EventBridge Scheduler, which speaks REST, calls a request."""
+    things, _, one = path.strip("/").partition("/")
+    name = things.title().replace("-", "")
+    return f"List{name}" if method == "GET" and not one else REST_VERBS[method] + name.removesuffix("s")
 
 
 def main() -> None:

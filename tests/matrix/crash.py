@@ -128,7 +128,13 @@ CASES = (
     Case("start", START, is_up, before=(LAUNCH, STOP), back=(STOP,), waist=STARTED),
     Case("connect", ("connect", "gpu"), is_up, before=(LAUNCH, DISCONNECT), back=(DISCONNECT,)),
     Case("provision", ("provision", "gpu"), is_up, before=(LAUNCH,), back=()),
-    Case("resize", ("resize", "gpu", "--disk", "200", "--yes"), has_room, before=(LAUNCH,), waist=STOPPED),
+    Case(
+        "resize",
+        ("resize", "gpu", "--disk", "200", "--yes"),
+        has_room,
+        before=(LAUNCH,),
+        waist="before ModifyVolume #1",
+    ),
     Case("run", ("run", SCRIPT), has_run, before=(LAUNCH,)),
     Case(
         "image",

@@ -58,7 +58,16 @@ ELSEWHERE = (
 """What the other services can say to any call (AWS common errors)."""
 
 OTHER_SERVICES = frozenset(
-    {"GetCallerIdentity", "GetAccountPlanState", "GetProducts", "ListServiceQuotas", "GetServiceQuota", "GetParameters"}
+    {
+        "GetCallerIdentity",
+        "GetAccountPlanState",
+        "GetProducts",
+        "ListServiceQuotas",
+        "GetServiceQuota",
+        "GetParameters",
+        "GetParametersByPath",
+        "ListSchedules",
+    }
 )
 """The calls of ours that are not EC2's."""
 
