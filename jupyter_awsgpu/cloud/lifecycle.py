@@ -32,6 +32,9 @@ POLLS = ((3.0, 0.1), (10.0, 0.25), (60.0, 0.5))
 
 SLOWEST_POLL_S = 1.0
 
+UNHEARD_S = 60.0
+"""Seconds for which AWS may throttle, fail or be out of reach, look after look: then a person is told."""
+
 
 def wait_for(place: Place, instance_id: str, states: set[InstanceState], *, timeout_s: float) -> Instance:
     """Return the instance once it is in one of the states; see `wait_for_all`."""
@@ -43,10 +46,10 @@ def wait_for_all(
 ) -> tuple[Instance, ...]:
     """Return the instances once each is in one of the states, looking at all of them at least once a second.
 
-    Throttling and a broken connection are waited out. Raises `InstanceGone` (with EC2's reason) where one
-    ends instead, `WrongState` where the time runs out.
+    Throttling and a broken connection are waited out for a minute. Raises `InstanceGone` (with EC2's reason) where
+    one ends instead, `WrongState` where the time runs out.
     """
-    began = time.monotonic()
+    began = heard = time.monotonic()
     seen: tuple[Instance, ...] = ()
     while True:
         try:
@@ -55,9 +58,10 @@ def wait_for_all(
             if time.monotonic() - began > min(KNOWN_WITHIN_S, timeout_s):
                 raise
         except (AwsThrottled, AwsUnreachable):
-            if time.monotonic() - began > timeout_s:
+            if time.monotonic() - heard > min(UNHEARD_S, timeout_s):
                 raise
         else:
+            heard = time.monotonic()
             late = [one for one in seen if one.state not in states]
             if not late:
                 return seen

@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING
 
 from jupyter_awsgpu.cloud.instances import KNOWN_WITHIN_S, instances
-from jupyter_awsgpu.cloud.lifecycle import hopeless, pause_after
+from jupyter_awsgpu.cloud.lifecycle import UNHEARD_S, hopeless, pause_after
 from jupyter_awsgpu.errors import AwsGpuError, AwsThrottled, AwsUnreachable, InstanceGone, WrongState
 from jupyter_awsgpu.model import InstanceState
 
@@ -76,6 +76,7 @@ class Watch:
 
     def _ask(self) -> None:
         """Ask until nobody waits any more."""
+        heard = time.monotonic()
         while True:
             with self._changed:
                 ids, latest = tuple(self._awaited), max(self._awaited.values(), default=0.0)
@@ -85,8 +86,10 @@ class Watch:
             asked = time.monotonic()
             try:
                 self._take(instances(self._place, instance_ids=ids, include_terminated=True))
-            except (AwsThrottled, AwsUnreachable):
-                pass  # waited out: each one's own time bounds it
+                heard = time.monotonic()
+            except (AwsThrottled, AwsUnreachable) as exc:
+                if time.monotonic() - heard > UNHEARD_S:
+                    self._refuse(exc)
             except AwsGpuError as exc:
                 self._refuse(exc)
             now = time.monotonic()
