@@ -54,8 +54,8 @@ def image(
     With `freeze` it goes on running: its disk is written out and copied as it is at that moment. With
     `then_terminate` a throwaway instance is booted from the image (by `boot`, a launch where none is given) and
     must answer over SSH, GPU and Jupyter before the original goes; any failure leaves the original whole
-    (`ImageUnproven`). An image of that name that holds what the disk holds now, made by a command that was cut off,
-    is gone on with; any other is in the way (`ImageNameTaken`), and nothing is stopped for it.
+    (`ImageUnproven`). An image that holds what the disk holds now, made by a command that was cut off, is gone on
+    with. Any other that has the name asked for is in the way (`ImageNameTaken`), and nothing is stopped for it.
     """
     nodes = choose_led(bench, name, "image")
     instance = nodes[0]
@@ -70,7 +70,7 @@ def image(
         bench.records.operations.begin("image", instance.name, bench.listener) as operation,
     ):
         try:
-            made = _under_way(bench, instance, wished, operation) or _make(
+            made = _under_way(bench, instance, image_name, operation) or _make(
                 bench, nodes, wished, operation, freeze=freeze
             )
             if then_terminate:
@@ -116,21 +116,34 @@ def _require_name(wished: str) -> None:
         raise BadName(value=repr(wished), verb="image")
 
 
-def _under_way(bench: Workbench, instance: Instance, wished: str, operation: Operation) -> Image | None:
-    """Return the image of that name once it is whole, if it was made of this instance, which has not run since.
+def _under_way(bench: Workbench, instance: Instance, asked: str | None, operation: Operation) -> Image | None:
+    """Return the image that holds what the disk holds now once it is whole, if there is one.
 
-    EC2's launch time moves with every start. Raises `ImageNameTaken` for any other of the name.
+    Raises `ImageNameTaken` where the name asked for is another image's.
     """
     cloud = bench.cloud(instance.region)
-    there = cloud.image_named(wished)
+    named = cloud.image_named(asked) if asked else None
+    if named and not _holds_its_disk(named, instance):
+        raise ImageNameTaken(image=asked, name=instance.title)
+    there = named or (None if asked else _newest_that_holds_its_disk(cloud, instance))
     if there is None:
         return None
-    made_of_it = there.made_of == instance.instance_id and instance.state is InstanceState.STOPPED
-    if not (made_of_it and there.created and there.created > instance.launched_at):
-        raise ImageNameTaken(image=wished, name=instance.title)
-    with operation.step("image", f"Going on with the image {wished}") as step:
+    with operation.step("image", f"Going on with the image {there.name}") as step:
         step.say(f"{there.image_id} was made of what is on its disk now")
-    return wait_until_available(cloud, there.image_id, wished, operation)
+    return wait_until_available(cloud, there.image_id, there.name, operation)
+
+
+def _holds_its_disk(one: Image, instance: Instance) -> bool:
+    """Whether the image was made of the instance, and it has not run since: EC2's launch time moves at every start."""
+    made_of_it = one.made_of == instance.instance_id and instance.state is InstanceState.STOPPED
+    return made_of_it and one.created is not None and one.created > instance.launched_at
+
+
+def _newest_that_holds_its_disk(cloud: Cloud, instance: Instance) -> Image | None:
+    for one in cloud.own_images() if instance.state is InstanceState.STOPPED else ():
+        if _holds_its_disk(one, instance) and cloud.image_progress(one.image_id)[0] in ("pending", "available"):
+            return one
+    return None
 
 
 def _make(bench: Workbench, nodes: Sequence[Instance], wished: str, operation: Operation, *, freeze: bool) -> Image:
