@@ -170,16 +170,17 @@ class Laptop:
         return [row for row in rows if not row["dry_run"] and not row["operation"].startswith(READING)]
 
     def records(self) -> Iterator[Path]:
-        """Yield what is in the data folder; the simulated AWS's own is not."""
-        for path in self.folder.rglob("*"):
-            if (self.folder / "demo" / "aws") not in path.parents:
-                yield path
+        """Yield the files in the data folder; the simulated AWS's own are not among them."""
+        for where, folders, names in os.walk(self.folder):
+            if Path(where) == self.folder / "demo" and "aws" in folders:
+                folders.remove("aws")
+            yield from (Path(where) / name for name in names)
 
     def _files(self) -> Counter[str]:
         """Count the files by their descriptions; a folder alone is nothing, nor is what AWS publishes, once whole."""
-        found = (path for path in self.records() if path.is_file())
         cache = self.folder / "cache"
-        return Counter(self._described(path) for path in found if cache not in path.parents or path.suffix == ".part")
+        found = (path for path in self.records() if cache not in path.parents or path.suffix == ".part")
+        return Counter(map(self._described, found))
 
     def _described(self, path: Path) -> str:
         where = path.relative_to(self.folder)
