@@ -322,6 +322,9 @@ def try_unseen(account: Account) -> None:
         laptop.ask("settings", {"staleness_s": 8.0})
         case = CASES[0]
         laptop.run_until("after RunInstances #1", "kill", *case.command, log=Path(elsewhere) / "boundaries.log")
+        again = laptop.run(*case.command)
+        no_bug(again)
+        laptop.ask("settings", {"staleness_s": 0.0})
         reaches_its_end(laptop, case)
 
 
