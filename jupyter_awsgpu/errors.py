@@ -395,18 +395,18 @@ class ImageNotFound(ChoiceError):
 
 
 class ImageNameTaken(ChoiceError):
-    """An image of the account has the name, and is no copy of what the instance's disk holds now. Facts: image, name.
+    """An image of the account has the name, and is no copy of what the disk holds now. Facts: image, command.
 
     Without `--name` an image is named for the time at which it is made.
     """
 
     code = "image-name-taken"
     cause = "There is an image {image} already, and what it holds is not what is on the disk now."
-    remedy_template = "awsgpu image {name}"
+    remedy_template = "{command}"
 
     def __init__(self, message: str | None = None, **facts: object) -> None:
         """Mean the only instance there is where none is known."""
-        facts.setdefault("name", "")
+        facts.setdefault("command", "awsgpu image")
         super().__init__(message, **facts)
 
 

@@ -153,12 +153,10 @@ def _own_named(place: Place, name: str) -> Image:
     for one in own(place):
         if one.name == name:
             return one
-    with refusals(region=place.region):
-        found = place.ec2.describe_images(Owners=["self"], Filters=filters(name=name))["Images"]
-    if not found:
+    found = named(place, name)
+    if found is None:
         raise ImageNotFound(image=name, region=place.region)
-    newest = max(found, key=lambda one: str(one.get("CreationDate", "")))
-    return described(newest, place.region, kind="own")
+    return found
 
 
 # ── EC2's words ──────────────────────────────────────────────────────────────────────────────

@@ -61,16 +61,15 @@ def image(
     instance = nodes[0]
     wished = image_name or f"{instance.name}-{time.strftime('%Y%m%d-%H%M%S')}"
     _require_name(wished)
+    line = _line(instance, then_terminate=then_terminate, freeze=freeze)
     if then_terminate and not yes:
-        raise NeedsYes(
-            what=_what_goes(nodes, wished, freeze=freeze), command=_line(instance, freeze=freeze), verb="image"
-        )
+        raise NeedsYes(what=_what_goes(nodes, wished, freeze=freeze), command=line, verb="image")
     with (
         bench.records.lock(instance.name),
         bench.records.operations.begin("image", instance.name, bench.listener) as operation,
     ):
         try:
-            made = _under_way(bench, instance, image_name, operation) or _make(
+            made = _under_way(bench, instance, image_name, operation, line) or _make(
                 bench, nodes, wished, operation, freeze=freeze
             )
             if then_terminate:
@@ -97,8 +96,9 @@ def _what_goes(nodes: Sequence[Instance], wished: str, *, freeze: bool) -> str:
     return " ".join(filter(None, [goes, workers_lost(nodes), late]))
 
 
-def _line(instance: Instance, *, freeze: bool) -> str:
-    return f"awsgpu image {instance.title} --then-terminate{' --freeze' if freeze else ''}"
+def _line(instance: Instance, *, then_terminate: bool, freeze: bool) -> str:
+    options = (" --then-terminate" if then_terminate else "") + (" --freeze" if freeze else "")
+    return f"awsgpu image {instance.title}{options}"
 
 
 def _require_whole(cloud: Cloud, made: Image, original: Instance) -> None:
@@ -116,15 +116,17 @@ def _require_name(wished: str) -> None:
         raise BadName(value=repr(wished), verb="image")
 
 
-def _under_way(bench: Workbench, instance: Instance, asked: str | None, operation: Operation) -> Image | None:
+def _under_way(
+    bench: Workbench, instance: Instance, asked: str | None, operation: Operation, line: str
+) -> Image | None:
     """Return the image that holds what the disk holds now once it is whole, if there is one.
 
-    Raises `ImageNameTaken` where the name asked for is another image's.
+    Raises `ImageNameTaken`, with the line that leaves the name out, where the name asked for is another image's.
     """
     cloud = bench.cloud(instance.region)
     named = cloud.image_named(asked) if asked else None
     if named and not _holds_its_disk(named, instance):
-        raise ImageNameTaken(image=asked, name=instance.title)
+        raise ImageNameTaken(image=asked, command=line)
     there = named or (None if asked else _newest_that_holds_its_disk(cloud, instance))
     if there is None:
         return None

@@ -164,7 +164,7 @@ def test_a_name_that_another_image_has_stops_nothing(desk: Desk) -> None:
     cloud.wait_for(box.instance_id, {InstanceState.RUNNING}, timeout_s=20)
     with pytest.raises(ImageNameTaken, match="trained") as refused:
         keep(desk)
-    assert refused.value.remedy == "awsgpu image mine"
+    assert refused.value.remedy == "awsgpu image mine --then-terminate"
     assert cloud.instance(box.instance_id).state is InstanceState.RUNNING
     cloud.stop(box.instance_id)
     cloud.wait_for(box.instance_id, {InstanceState.STOPPED}, timeout_s=20)
