@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
 import sys
 import time
 import uuid
@@ -37,6 +38,11 @@ SECOND_CHANCE = ("behaviour", "browser", "notebooks", "system")
 DEMO = pytest.StashKey[Any]()
 """Under this key the run keeps its one simulated AWS, once it has one."""
 
+NAMESPACES = Path("/run/netns")
+"""Where `ip netns` keeps its names; it mounts the folder onto itself at its first use, for every run on the machine."""
+
+WAS_MOUNTED = pytest.StashKey[bool]()
+
 GRACE_S = float(os.environ.get("AWSGPU_TESTS_GRACE_S", "10"))
 """Seconds a process that was told to end may take."""
 
@@ -53,6 +59,14 @@ def pytest_configure(config: pytest.Config) -> None:
     """Declare the markers of this file."""
     config.addinivalue_line("markers", "allowed_skip(reason): may skip even where every test must run")
     config.addinivalue_line("markers", "aws: asks the real AWS; skipped without --aws")
+    config.stash[WAS_MOUNTED] = str(NAMESPACES) in _mounts()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Take the folder of network namespaces away again, once all workers have ended and if no other run has one."""
+    of_a_worker = hasattr(config, "workerinput")
+    if not of_a_worker and not config.stash[WAS_MOUNTED] and str(NAMESPACES) in _mounts():
+        subprocess.run(["umount", str(NAMESPACES)], check=False, capture_output=True)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -182,14 +196,17 @@ def _processes_of_this_run(folder: Path) -> Iterator[psutil.Process]:
             yield process
 
 
-def _mounts_and_namespaces() -> set[str]:
+def _mounts() -> set[str]:
     if not sys.platform.startswith("linux"):
         return set()
-    mounts = Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()
-    spaces = Path("/run/netns")
-    names = [space.name for space in spaces.iterdir()] if spaces.is_dir() else []
-    found = {f"mount {line.split()[4]}" for line in mounts} | {f"network namespace {name}" for name in names}
-    return {thing for thing in found if not _of_another_run(thing)}
+    return {line.split()[4] for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()}
+
+
+def _mounts_and_namespaces() -> set[str]:
+    spaces = NAMESPACES.iterdir() if NAMESPACES.is_dir() else ()
+    names = {f"network namespace {space.name}" for space in spaces}
+    mounts = {f"mount {place}" for place in _mounts() - {str(NAMESPACES)}}
+    return {thing for thing in names | mounts if not _of_another_run(thing)}
 
 
 def _of_another_run(thing: str) -> bool:
