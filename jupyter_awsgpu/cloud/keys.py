@@ -7,6 +7,7 @@ import hashlib
 from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu.cloud import tags
+from jupyter_awsgpu.cloud.place import until
 from jupyter_awsgpu.cloud.refusals import refusals
 from jupyter_awsgpu.errors import AwsRefused, KeyPairTaken
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from jupyter_awsgpu.cloud.place import Place
+
+SHOWN_WITHIN_S = 5.0
+"""What one call has made, another may not see for some seconds (EC2 guide, eventual consistency)."""
 
 
 def ensure_key_pair(place: Place, name: str, public_line: str, has: Mapping[str, str]) -> str:
@@ -34,7 +38,9 @@ def ensure_key_pair(place: Place, name: str, public_line: str, has: Mapping[str,
                     TagSpecifications=tags.specification(("key-pair",), has),
                 )
         except KeyPairTaken:  # another process of ours was faster, or somebody else has the name
-            known = _described(place, name)
+            known = _shown(place, name)
+            if known is None:
+                raise
     if known is not None and not same_key(known, public_line):
         raise KeyPairTaken(key_name=name, region=place.region)
     place.learn(_held(name), public_line.split()[1])
@@ -69,6 +75,19 @@ def _described(place: Place, name: str) -> dict[str, Any] | None:
             return None
         raise
     return dict(found[0]) if found else None
+
+
+def _shown(place: Place, name: str) -> dict[str, Any] | None:
+    """Return the key pair that took the name a moment ago, once AWS shows it to everybody."""
+    found: list[dict[str, Any]] = []
+
+    def look(_left_s: float) -> bool:
+        known = _described(place, name)
+        found.extend([known] if known else [])
+        return bool(found)
+
+    until(SHOWN_WITHIN_S, look)
+    return found[0] if found else None
 
 
 def same_key(known: Mapping[str, Any], public_line: str) -> bool:

@@ -78,6 +78,15 @@ def test_another_key_under_the_name_is_refused(cloud: Cloud) -> None:
         cloud.ensure_key_pair("awsgpu-key", PUBLIC_KEY, tags_of(OWNER))
 
 
+def test_a_name_taken_by_a_key_that_aws_does_not_show_is_refused(aws: Aws, cloud: Cloud) -> None:
+    """It is not believed to be ours: RunInstances would not find it, or find another's."""
+    aws.fail("ImportKeyPair", "InvalidKeyPair.Duplicate")
+    with pytest.raises(KeyPairTaken, match="awsgpu-key"):
+        cloud.ensure_key_pair("awsgpu-key", PUBLIC_KEY, tags_of(OWNER))
+    cloud.ensure_key_pair("awsgpu-key", PUBLIC_KEY, tags_of(OWNER))
+    assert aws.operations().count("ImportKeyPair") == 2
+
+
 def test_two_processes_at_once_make_one_key_and_one_group(aws: Aws, tmp_path: Path) -> None:
     """The slower one takes the faster one's."""
     with parallel(4) as pool:
