@@ -50,8 +50,10 @@ def deaths(case: crash.Case, record: Record) -> Iterable[Trial]:
 
 def refused(case: crash.Case, record: Record) -> Iterable[Trial]:
     """Return every refusal a verb can meet; what all launches read alike is refused to the first of them."""
-    tried = refusals.calls(record.boundaries.get(LAUNCH.name, [])) if case in crash.OTHER_LAUNCHES else []
-    for one in refusals.refusals(record.boundaries[case.name], tried):
+    before = crash.CASES[: crash.CASES.index(case)]
+    known = {call for one in before for call in refusals.calls(record.boundaries.get(one.name, []))}
+    same = refusals.calls(record.boundaries.get(LAUNCH.name, [])) if case in crash.OTHER_LAUNCHES else []
+    for one in refusals.refusals(record.boundaries[case.name], known, same):
         name = f"{one.code} at {one.call}, {one.times}"
         yield Trial("refusals", case.name, name, partial(refusals.try_one, case, one))
 

@@ -17,7 +17,7 @@ from tests.matrix.crash import Lost
 from tests.matrix.laptop import READING, Laptop
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
 
     from tests.matrix.crash import Case
     from tests.matrix.laptop import Account
@@ -56,6 +56,27 @@ ELSEWHERE = (
     *CUT,
 )
 """What the other services can say to any call (AWS common errors)."""
+
+OF_A_KIND = frozenset(
+    {
+        *("UnauthorizedOperation", "RequestLimitExceeded", "Unavailable"),
+        *("AccessDeniedException", "ThrottlingException", "ServiceUnavailable"),
+        "drop-answer",
+    }
+)
+"""One code of each kind that a verb can take differently: final, throttled, tried again, and done without a word."""
+
+SENT_AGAIN = frozenset(
+    {
+        *("RequestLimitExceeded", "EC2ThrottledException", "InternalError", "Unavailable"),
+        *("ThrottlingException", "InternalFailure", "ServiceUnavailable"),
+        *CUT,
+    }
+)
+"""What botocore answers by sending the call again (its guide, "Retries", mode standard)."""
+
+SENT_ONCE = ("RunInstances", "StartInstances")
+"""The calls that we make with a client that sends nothing again."""
 
 OTHER_SERVICES = frozenset(
     {
@@ -123,7 +144,7 @@ class Refusal:
     code: str
     times: str
     until: str = "-"
-    """Where a verb that has survived it is ended: before its first change. The deaths tell what comes after that."""
+    """Where a verb that has survived it is ended: before a change. The deaths tell what comes after that."""
 
 
 def calls(boundaries: list[str]) -> list[str]:
@@ -132,23 +153,38 @@ def calls(boundaries: list[str]) -> list[str]:
     return list(dict.fromkeys(name for name in passed if name[0].isupper()))
 
 
-def refusals(boundaries: list[str], tried: list[str] | None = None) -> Iterator[Refusal]:
-    """Return what AWS can say to the calls a verb was seen to make; of calls `tried` elsewhere, the changes only."""
+def refusals(boundaries: list[str], known: Collection[str] = (), same: Collection[str] = ()) -> Iterator[Refusal]:
+    """Return what AWS can say to the calls a verb was seen to make.
+
+    Which sentence belongs to a code is the same for all verbs: at calls `known` from others, where every code was
+    tried, one of each kind is. Calls `same` as another verb's, read and made by the same code, are not refused again.
+    """
     for call in calls(boundaries):
-        if call in (tried or ()) and call.startswith(READING):
+        if call in same and call.startswith(READING):
             continue
-        for code in (*(ELSEWHERE if call in OTHER_SERVICES else ANYWHERE), *AT.get(call, ())):
+        anywhere = ELSEWHERE if call in OTHER_SERVICES else ANYWHERE
+        for code in (*(one for one in anywhere if call not in known or one in OF_A_KIND), *AT.get(call, ())):
             for times in TIMES:
                 if times != SECOND or f"before {call} #2" in boundaries:
-                    yield Refusal(call, code, times, _until(call, times, boundaries))
+                    yield Refusal(call, code, times, _until(call, code, times, boundaries))
 
 
-def _until(call: str, times: str, boundaries: list[str]) -> str:
-    """Return the first change at AWS or over SSH, if all calls that are refused come before it; else "-"."""
-    first = next((key for key in boundaries if key.startswith("before ") and crash.changes(key)), "-")
-    before = boundaries[: boundaries.index(first)] if first != "-" else []
-    keys = [key for key in boundaries if key.startswith(f"before {call} #")]
-    return first if set(keys[:1] if times == ONCE else keys) <= set(before) else "-"
+def _until(call: str, code: str, times: str, boundaries: list[str]) -> str:
+    """Return the first change at AWS or over SSH after all that is refused, where nothing else can differ; else "-".
+
+    That is where nothing was changed yet, and where botocore sends the call again and the verb hears of nothing.
+    """
+    changes = [at for at, key in enumerate(boundaries) if key.startswith("before ") and crash.changes(key)]
+    refused = [at for at, key in enumerate(boundaries) if key.startswith(f"before {call} #")]
+    last = refused[0] if times == ONCE else refused[-1]
+    after = [at for at in changes if at > last]
+    unheard = times == ONCE and _sent_again(call, code)
+    return boundaries[after[0]] if after and (unheard or after[0] == changes[0]) else "-"
+
+
+def _sent_again(call: str, code: str) -> bool:
+    """Whether botocore repeats the call by itself, and what it says then is what it would have said."""
+    return code in SENT_AGAIN and call not in SENT_ONCE and (code != "drop-answer" or call.startswith(READING))
 
 
 def try_one(case: Case, refusal: Refusal, account: Account) -> None:

@@ -59,6 +59,18 @@ def test_a_launch_refused_at_some_calls_says_it_and_goes_on_later(account: Accou
         refusals.try_one(LAUNCH, refusal, account)
 
 
+def test_what_a_call_is_refused_follows_from_what_was_tried_before() -> None:
+    """Known calls meet one code of each kind; what the verb cannot hear of is followed to the next change only."""
+    passed = ["before DescribeImages #1", "before CreateImage #1", "before DescribeImages #2", "before ssh halt #1"]
+    new, known = (list(refusals.refusals(passed, calls)) for calls in ((), ("DescribeImages", "CreateImage")))
+    assert {one.code for one in known} < {one.code for one in new}
+    ends = {(one.call, one.code, one.times): one.until for one in new}
+    assert ends["DescribeImages", "UnauthorizedOperation", "once"] == "before CreateImage #1"
+    assert ends["DescribeImages", "UnauthorizedOperation", "always"] == "-"
+    assert ends["CreateImage", "Unavailable", "once"] == "before ssh halt #1"
+    assert ends["CreateImage", "drop-answer", "once"] == "-", "done once, and asked for again: the verb hears of it"
+
+
 def test_a_launch_killed_between_bringing_the_guest_and_starting_it_goes_on(account: Account) -> None:
     """Who takes over sees that the program is there and was never started; a launch would wait for it in vain."""
     crash.try_one(LAUNCH, "after ssh sudo -n sh -c ' #1", "kill", account)
