@@ -322,6 +322,7 @@ TABLE: tuple[Refusal, ...] = (
         source="AWS common errors",
     ),
     # refusals that stay in AWS's words, listed so that nobody takes them for forgotten
+    Refusal(("IdempotentInstanceTerminated",), errors.AwsRefused, "What was made for a launch's token has ended."),
     Refusal(("InvalidUserData.Malformed",), errors.AwsRefused, "User data above 16 KB, or not base64."),
     Refusal(("InvalidKeyPair.NotFound",), errors.AwsRefused, "The key pair was deleted meanwhile."),
     Refusal(("InvalidGroup.Duplicate",), errors.AwsRefused, "The group exists already; it is looked up and used."),

@@ -162,8 +162,8 @@ def _pause(entry: JournalEntry, again: int, *, crowded: bool) -> float:
 def finish_unanswered(bench: Workbench, wishes: Wishes, operation: Operation) -> tuple[Instance, ...]:
     """Finish an earlier launch of this name whose answer was never seen (a crash, a cut connection).
 
-    What exists is returned. What never reached EC2 is closed in the journal, so that it cannot be
-    replayed by mistake later.
+    What exists is returned. What never reached EC2, or has ended since, is closed in the journal, so that it cannot
+    be replayed by mistake later.
     """
     journal = bench.records.journal
     for entry in journal.entries():
@@ -173,13 +173,13 @@ def finish_unanswered(bench: Workbench, wishes: Wishes, operation: Operation) ->
             cloud = bench.cloud(entry.region)
             found = tuple(one for one in cloud.instances(launch_id=entry.launch_id) if one.state.alive)
             if not found and bench.now() - entry.written < ARRIVED_WITHIN_S and entry.request is not None:
-                found = _replay(bench, entry, step)
+                found = tuple(one for one in _replay(bench, entry, step) if one.state.alive)
             if found:
                 journal.answered(entry, tuple(one.instance_id for one in found))
                 step.say(f"It made {', '.join(one.instance_id for one in found)}; going on with that")
                 return found
             _close(bench, entry)
-            step.say("It made nothing")
+            step.say("It made nothing that still exists")
     return ()
 
 

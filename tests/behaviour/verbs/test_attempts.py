@@ -16,6 +16,7 @@ from jupyter_awsgpu.errors import (
     QuotaTooLow,
     SpotPriceTooLow,
 )
+from jupyter_awsgpu.model import InstanceState
 from jupyter_awsgpu.verbs.arrival import Way
 from jupyter_awsgpu.verbs.attempts import REPLAYS, finish_unanswered
 from jupyter_awsgpu.verbs.choice import decide
@@ -137,6 +138,22 @@ def test_a_launch_cut_off_before_its_answer_is_finished_by_the_next(desk):
         (found,) = finish_unanswered(desk.bench, desk.wish(), operation)
     assert [one.instance_id for one in existing(desk)] == [found.instance_id]
     assert desk.bench.records.journal.entries()[0].instance_ids == (found.instance_id,)
+
+
+def test_a_launch_whose_instance_was_ended_before_its_answer_is_not_gone_on_with(desk):
+    """EC2 still knows the token, and shows what it made as terminated: the next launch makes another."""
+    desk.aws.fail("RunInstances", "drop-answer", times=REPLAYS)
+    with pytest.raises(AwsUnreachable):
+        launch_without_arriving(desk, desk.wish())
+    cloud = desk.bench.cloud("us-west-2")
+    (first,) = existing(desk)
+    cloud.terminate(first.instance_id)
+    cloud.wait_for(first.instance_id, {InstanceState.TERMINATED}, timeout_s=60)
+    with desk.bench.records.operations.begin("launch", "gpu") as operation:
+        assert finish_unanswered(desk.bench, desk.wish(), operation) == ()
+    assert not any(entry.unanswered for entry in desk.bench.records.journal.entries())
+    box = launch_without_arriving(desk, desk.wish())
+    assert [one.instance_id for one in existing(desk)] == [box.instance_id]
 
 
 def test_a_request_that_ec2_knows_in_another_form_is_never_made_anew(desk):

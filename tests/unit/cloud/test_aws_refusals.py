@@ -67,6 +67,7 @@ FORESEEN = {
     "Unavailable": errors.AwsFailing,
     "InternalError": errors.AwsFailing,
     "IdempotentParameterMismatch": errors.LaunchUnclear,
+    "IdempotentInstanceTerminated": errors.AwsRefused,
     "InvalidUserData.Malformed": errors.AwsRefused,
     "ExpiredToken": errors.CredentialsExpired,
     "ExpiredTokenException": errors.CredentialsExpired,
