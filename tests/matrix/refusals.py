@@ -85,6 +85,7 @@ OTHER_SERVICES = frozenset(
         "GetProducts",
         "ListServiceQuotas",
         "GetServiceQuota",
+        "ListRequestedServiceQuotaChangeHistoryByQuota",
         "GetParameters",
         "GetParametersByPath",
         "ListSchedules",
