@@ -112,6 +112,7 @@ def ask(running: DemoStatus, what: str, values: dict[str, Any] | None = None, *,
     """Ask the control plane: GET without `values`, POST with. Raises `DemoFailed` when it refuses."""
     import urllib.error
     import urllib.request
+    from http.client import HTTPException
 
     request = urllib.request.Request(  # noqa: S310 - the endpoint is our own, on loopback
         f"{running.endpoint}/_awsgpu/{what}",
@@ -124,8 +125,8 @@ def ask(running: DemoStatus, what: str, values: dict[str, Any] | None = None, *,
             text = answer.read().decode()
     except urllib.error.HTTPError as exc:
         raise DemoFailed(why=_said(exc)) from exc
-    except urllib.error.URLError as exc:
-        raise DemoFailed(why=f"it does not answer at {running.endpoint} ({exc.reason})") from exc
+    except (OSError, HTTPException) as exc:  # urllib wraps neither a time-out nor a cut in the middle of an answer
+        raise DemoFailed(why=f"it does not answer at {running.endpoint} ({getattr(exc, 'reason', exc)})") from exc
     return json.loads(text) if text.startswith(("{", "[")) else text.strip()
 
 

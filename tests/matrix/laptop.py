@@ -135,7 +135,7 @@ class Laptop:
 
     def ask(self, path: str, body: Any = None) -> Any:
         """Ask the simulated AWS about itself."""
-        return client.ask(self.demo, path, body) if body is not None else client.ask(self.demo, path)
+        return client.ask(self.demo, path, body, timeout_s=LONGEST_S)
 
     def close_faults(self) -> None:
         """Close every tap."""

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -135,6 +136,22 @@ def answer_to(running: DemoStatus, method: str, path: str, headers: dict[str, st
         return connection.getresponse().status
     finally:
         connection.close()
+
+
+@pytest.mark.parametrize("answer", [None, b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"])
+def test_an_answer_that_does_not_come_whole_is_no_bug(answer: bytes | None) -> None:
+    """Silence until the time is up, and a connection cut within the answer: both say that it does not answer."""
+    with socket.create_server(("127.0.0.1", 0)) as listening, ThreadPoolExecutor(1) as pool:
+        running = client.DemoStatus(True, f"http://127.0.0.1:{listening.getsockname()[1]}", "a", "b")
+        asked = pool.submit(client.ask, running, "status", timeout_s=0.5)
+        taken, _ = listening.accept()
+        with taken:
+            if answer:
+                taken.recv(1 << 12)
+                taken.sendall(answer)
+                taken.close()
+            with pytest.raises(DemoFailed, match="does not answer"):
+                asked.result(timeout=30)
 
 
 def test_a_start_that_fails_says_why(state: Path) -> None:
