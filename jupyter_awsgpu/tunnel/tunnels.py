@@ -91,9 +91,10 @@ class Tunnels:
                 return joined
             own = present.forwards if present is not None else ()
             ports.require_free(bind, [one for one in forwards if one not in own], name=instance.name)
+            self._end(instance.instance_id)  # also one that gave up this moment: its guard may still hold the port
             if present is not None:
                 wish = wish.with_forwards_of(present)
-            self._end(instance.instance_id)  # also one that gave up this moment: its guard may still hold the port
+                ports.require_free(bind, wish.forwards, name=instance.name)
             for _ in range(3):  # another program may take the port between our look and the bind
                 try:
                     self._start(wish)
@@ -248,9 +249,16 @@ class _Wish:
         return replace(self, forwards=(*self.forwards, (local, remote)))
 
     def with_forwards_of(self, tunnel: Tunnel) -> _Wish:
-        """Return the wish with the further ports that the tunnel it replaces has: none is lost by asking for one."""
+        """Return the wish with the further ports that the tunnel it replaces has: none is lost by asking for one.
+
+        A service whose port here was taken since the tunnel went is not among them: it gets another one.
+        """
         wanted = {local for local, _ in self.forwards} | {self.local_port}
-        kept = tuple(pair for pair in tunnel.forwards[1:] if pair[0] not in wanted)
+        kept = tuple(
+            (local, remote)
+            for local, remote in tunnel.forwards[1:]
+            if local not in wanted and (remote not in self.services or ports.is_free(self.bind, local))
+        )
         return replace(self, forwards=(*self.forwards, *kept))
 
     def document(self, local: int, log: Path) -> dict[str, Any]:

@@ -68,15 +68,44 @@ def test_the_tunnel_outlives_whoever_opened_it(bench, ask, tmp_path):
 def test_an_opener_that_died_before_it_began_a_process_is_taken_over(bench, ask):
     """Its record is waited on, in case a process comes, and then the tunnel is opened by whoever waited."""
     port = bench.open().local_port
+    leave_without_a_process(bench)
+    again = bench.open(local_port=port)
+    assert (again.phase, again.local_port) == ("up", port)
+    assert ask(port) == b"hi"
+
+
+def test_a_service_whose_port_was_taken_since_the_opener_died_gets_another(bench, ask):
+    """What we chose for it is no promise: the tunnel comes up, and does not call Jupyter's port taken."""
+    with contextlib.closing(Web()) as other:
+        wish = {"local_port": bench.open().local_port, "services": (other.port,)}
+        jupyter, (before, _) = bench.open(**wish).forwards
+        leave_without_a_process(bench)
+        with socket.create_server(("127.0.0.1", before)):
+            tunnel = bench.open(**wish)
+        assert (tunnel.phase, tunnel.forwards[0]) == ("up", jupyter)
+        assert tunnel.forwards[1][0] not in (before, other.port)
+        assert ask(tunnel.forwards[1][0]) == b"hi"
+
+
+def test_a_further_port_that_was_taken_since_the_opener_died_is_named(bench):
+    """It was the person's choice once: it is said which one is taken, and the tunnel comes without it next time."""
+    local = free_port()
+    port = bench.open(forwards=((local, 6006),)).local_port
+    leave_without_a_process(bench)
+    with socket.create_server(("127.0.0.1", local)):
+        with pytest.raises(ForwardTaken, match=str(local)):
+            bench.open(local_port=port)
+        assert bench.open(local_port=port).phase == "up"
+
+
+def leave_without_a_process(bench):
+    """Leave the record of an opener that died before it began a process, a second before it is given up."""
     path = bench.root / "tunnels" / f"{ID}.json"
     record = json.loads(path.read_text())
     bench.tunnels.close(ID)
     begun = datetime.now(UTC) - timedelta(seconds=STARTING_S - 1)
     nobody = {"pid": 0, "pid_started": 0.0, "guard": 0, "guard_started": 0.0, "phase": "connecting"}
     path.write_text(json.dumps(record | nobody | {"since": begun.isoformat()}))
-    again = bench.open(local_port=port)
-    assert (again.phase, again.local_port) == ("up", port)
-    assert ask(port) == b"hi"
 
 
 def test_a_taken_port_gives_the_next_free_one_and_the_same_again(bench):
