@@ -167,6 +167,8 @@ class Image:
     """Whose it is, as our tag says."""
     made_of: str | None = None
     """The instance, or the image elsewhere, that it was made of, as our tag says."""
+    frozen: bool = False
+    """Whether that instance went on running, and writing, meanwhile, as our tag says."""
     per_month: float | None = None
     """What its snapshots cost a month at most, where it is one's own."""
     supports: tuple[str, ...] = ()

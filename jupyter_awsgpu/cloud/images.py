@@ -187,6 +187,7 @@ def described(
         historical=historical or "historical" in text.lower(),
         owner=has.get(tags.OWNER),
         made_of=has.get(tags.MADE_OF),
+        frozen=tags.FROZEN in has,
     )
 
 

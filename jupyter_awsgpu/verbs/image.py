@@ -78,7 +78,7 @@ def image(
             exists = f"{instance.name} is there, running or stopped, and the image {wished} may be on its way."
             raise Interrupted(exists=exists, command="awsgpu images") from exc
     if then_terminate:
-        _require_whole(bench.cloud(instance.region), made, instance)
+        _require_whole(bench.cloud(instance.region), made, instance, freeze=freeze)
         whole = instance.engine and name in (None, instance.name)  # of a cluster one machine can be meant
         terminate(bench, instance.name if whole else instance.instance_id, yes=True)
     return made
@@ -101,14 +101,20 @@ def _line(instance: Instance, *, then_terminate: bool, freeze: bool) -> str:
     return f"awsgpu image {instance.title}{options}"
 
 
-def _require_whole(cloud: Cloud, made: Image, original: Instance) -> None:
-    """Look once more before the original goes: an image deleted meanwhile is no copy."""
+def _require_whole(cloud: Cloud, made: Image, original: Instance, *, freeze: bool) -> None:
+    """Look once more before the original goes: an image deleted meanwhile is no copy, nor one of a disk that ran since.
+
+    Minutes to hours have passed, and another machine, or the console, may have started the original.
+    """
     try:
         state, _ = cloud.image_progress(made.image_id)
+        now = cloud.instance(original.instance_id)
     except AwsGpuError as exc:
         raise ImageUnproven(image=made.name, why=exc.message, name=original.name) from exc
     if state != "available":
         raise ImageUnproven(image=made.name, why=f"EC2 calls it {state}", name=original.name)
+    if not freeze and (now.state is not InstanceState.STOPPED or now.launched_at != original.launched_at):
+        raise ImageUnproven(image=made.name, why=f"{original.name} has been started since", name=original.name)
 
 
 def _require_name(wished: str) -> None:
@@ -136,9 +142,14 @@ def _under_way(
 
 
 def _holds_its_disk(one: Image, instance: Instance) -> bool:
-    """Whether the image was made of the instance, and it has not run since: EC2's launch time moves at every start."""
+    """Whether the image was made of the instance when it was stopped, and it has not run since.
+
+    EC2's launch time moves at every start, and at no stop: an image frozen in the run before would pass by it.
+    """
     made_of_it = one.made_of == instance.instance_id and instance.state is InstanceState.STOPPED
-    return made_of_it and one.created is not None and one.created > instance.launched_at
+    if not made_of_it or one.frozen or one.created is None:
+        return False
+    return one.created > instance.launched_at and one.created >= (instance.stopped_at or one.created)
 
 
 def _newest_that_holds_its_disk(cloud: Cloud, instance: Instance) -> Image | None:
@@ -151,14 +162,19 @@ def _newest_that_holds_its_disk(cloud: Cloud, instance: Instance) -> Image | Non
 def _make(bench: Workbench, nodes: Sequence[Instance], wished: str, operation: Operation, *, freeze: bool) -> Image:
     instance = nodes[0]
     cloud = bench.cloud(instance.region)
-    if freeze and instance.state is InstanceState.RUNNING:
+    freeze = freeze and instance.state is InstanceState.RUNNING
+    if freeze:
         _flush(bench, instance, operation)
     else:
         _stop_for_image(bench, nodes, operation)
     with operation.step("image", f"Asking EC2 for the image {wished}") as step:
         without = (DATA_DEVICE,) if instance.data_volume_id else ()
         image_id = cloud.create_image(
-            instance.instance_id, wished, _tags(bench, instance, wished), without=without, reboot=not freeze
+            instance.instance_id,
+            wished,
+            _tags(bench, instance, wished, freeze=freeze),
+            without=without,
+            reboot=not freeze,
         )
         left = "; the data volume is not part of it" if without else ""
         step.say(f"EC2 is making {image_id}{left}")
@@ -189,8 +205,9 @@ def _stop_for_image(bench: Workbench, nodes: Sequence[Instance], operation: Oper
         cloud.wait_for(instance.instance_id, {InstanceState.STOPPED}, timeout_s=STOPPED_WITHIN_S)
 
 
-def _tags(bench: Workbench, instance: Instance, wished: str) -> dict[str, str]:
+def _tags(bench: Workbench, instance: Instance, wished: str, *, freeze: bool) -> dict[str, str]:
     more = {
+        **({"frozen": "1"} if freeze else {}),
         "name": wished,
         "made-of": instance.instance_id,
         "user": instance.ssh_user,

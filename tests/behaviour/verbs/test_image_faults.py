@@ -9,6 +9,7 @@ import pytest
 
 from jupyter_awsgpu.errors import AwsGpuError, ImageNameTaken, ImageNotFound, ImageUnproven, NeedsYes, OtherOwner
 from jupyter_awsgpu.model import InstanceState
+from jupyter_awsgpu.verbs.access import resource_tags
 from jupyter_awsgpu.verbs.image import delete_image, image
 from jupyter_awsgpu.verbs.image_here import bring_image, lies_elsewhere
 from jupyter_awsgpu.verbs.proof import prove
@@ -152,6 +153,39 @@ def test_an_image_of_what_the_disk_holds_is_gone_on_with(desk: Desk) -> None:
     assert desk.aws.operations().count("CreateImage") == 1
     assert image(desk.bench, "mine", image_name="trained").image_id == made.image_id
     assert image(desk.bench, "mine").image_id == made.image_id, "a second copy of the same disk costs money"
+
+
+def test_an_image_frozen_before_the_last_stop_is_not_gone_on_with(desk: Desk) -> None:
+    """What was written between the freezing and the stop is on the disk alone: the original waits for a new image."""
+    desk.aws.set(**SPEED)
+    box = begin(desk)
+    while time.time() < box.launched_at.timestamp() + 1:  # EC2 counts seconds
+        time.sleep(0.05)
+    cloud = desk.bench.cloud()
+    tags = resource_tags(desk.bench.clouds.identity(), name="early", made_of=box.instance_id, frozen="1")
+    frozen = cloud.create_image(box.instance_id, "early", tags)
+    cloud.stop(box.instance_id)
+    cloud.wait_for(box.instance_id, {InstanceState.STOPPED}, timeout_s=20)
+    assert image(desk.bench, "mine").image_id != frozen
+    with pytest.raises(ImageNameTaken):
+        image(desk.bench, "mine", image_name="early", then_terminate=True, yes=True)
+    assert [one.instance_id for one in alive(desk)] == [box.instance_id]
+
+
+def test_an_original_started_while_its_copy_was_proved_is_not_ended(desk: Desk) -> None:
+    """Another laptop may start it in those minutes: what is written then is in no image."""
+    desk.aws.set(**SPEED)
+    box = begin(desk)
+    cloud = desk.bench.cloud()
+
+    def boot(_bench: Any, wishes: Any) -> None:
+        launch_without_arriving(desk, wishes)
+        cloud.start(box.instance_id)
+        cloud.wait_for(box.instance_id, {InstanceState.RUNNING}, timeout_s=20)
+
+    with pytest.raises(ImageUnproven, match="has been started since"):
+        image(desk.bench, "mine", image_name="trained", then_terminate=True, yes=True, boot=boot)
+    assert [one.instance_id for one in alive(desk)] == [box.instance_id]
 
 
 def test_a_name_that_another_image_has_stops_nothing(desk: Desk) -> None:
