@@ -98,6 +98,12 @@ class Clouds:
         """Return the regions the account has enabled; the catalogue's where nobody can be asked."""
         return regions.enabled(self.here(self._any_region).place)
 
+    def of_this_partition(self, names: Iterable[str]) -> set[str]:
+        """Return those of some regions that these credentials can ask: another partition does not know them."""
+        here = self.session.partition(self._any_region)
+        known = set(names) & set(regions.known(self.session))
+        return {name for name in known if self.session.partition(name) == here}
+
     def each(self, wanted: Iterable[str] | None, ask: Callable[[Cloud], T]) -> dict[str, T | AwsGpuError]:
         """Ask every region (all enabled ones for None) at the same time; a region's refusal is its answer."""
         names = tuple(dict.fromkeys(self.regions() if wanted is None else wanted))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_awsgpu.errors import AwsGpuError, RegionNotEnabled
 from jupyter_awsgpu.model import Leftover
+from jupyter_awsgpu.verbs.selection import regions_to_ask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,15 +43,19 @@ def leftovers(bench: Workbench) -> tuple[Leftover, ...]:
     happen must not pass for «nothing there».
     """
     owner = bench.clouds.identity().owner
-    answers = bench.clouds.each(None, lambda cloud: cloud.leftovers(owner))
+    regions = {*bench.clouds.regions(), *regions_to_ask(bench)}  # the account's list may be a day old
+    answers = bench.clouds.each(regions, lambda cloud: cloud.leftovers(owner))
     found: list[Leftover] = []
-    for answer in answers.values():
+    unseen: set[str] = set()
+    for region, answer in answers.items():
         if not isinstance(answer, AwsGpuError):
             found.extend(answer)
-        elif not isinstance(answer, RegionNotEnabled):
+        elif isinstance(answer, RegionNotEnabled):
+            unseen.add(region)
+        else:
             raise answer
-    found.extend(_imported_keys(bench, owner, found))
-    found.extend(_on_this_machine(bench, {one.id for one in found} | adopted_here(bench)))
+    found.extend(_imported_keys(bench, owner, found, unseen))
+    found.extend(_on_this_machine(bench, {one.id for one in found} | adopted_here(bench) | _launched_in(bench, unseen)))
     return tuple(sorted(found, key=lambda one: (-(one.cost_per_month or 0.0), one.kind, one.name)))
 
 
@@ -58,6 +63,11 @@ def adopted_here(bench: Workbench) -> set[str]:
     """Return the ids of instances adopted on this machine: in use, and on no list of what may be removed."""
     entries = [one for one in bench.records.journal.entries() if one.wishes.get("adopted") and one.ended is None]
     return {instance_id for one in entries for instance_id in one.instance_ids}
+
+
+def _launched_in(bench: Workbench, regions: set[str]) -> set[str]:
+    """Return the ids of this machine's instances in some regions: where nobody could look, none is known to be gone."""
+    return {one for entry in bench.records.journal.entries() if entry.region in regions for one in entry.instance_ids}
 
 
 def _on_this_machine(bench: Workbench, existing: set[str]) -> list[Leftover]:
@@ -68,7 +78,7 @@ def _on_this_machine(bench: Workbench, existing: set[str]) -> list[Leftover]:
     ]
 
 
-def _imported_keys(bench: Workbench, owner: str, found: Sequence[Leftover]) -> list[Leftover]:
+def _imported_keys(bench: Workbench, owner: str, found: Sequence[Leftover], unseen: set[str]) -> list[Leftover]:
     """Return the keys that were taken in for one launch of this owner's, of which no machine is left.
 
     The key that this machine's own launches share is none of these: the next launch uses it again.
@@ -79,6 +89,7 @@ def _imported_keys(bench: Workbench, owner: str, found: Sequence[Leftover]) -> l
         for one in bench.records.journal.entries()
         if (path := bench.records.keys.path(one.launch_id)).is_file()
         and one.owner == owner
+        and one.region not in unseen
         and living.isdisjoint({one.name, *one.instance_ids})
     ]
 

@@ -247,8 +247,8 @@ class _Lying:
 
 def cost(bench: Workbench) -> tuple[Cost, ...]:
     """Return what every instance seen from this machine, data volume and image has cost, the dearest first."""
-    present = {one.instance_id for one in find(bench, include_terminated=True)}
     regions = regions_to_ask(bench)
+    present = {one.instance_id for one in find(bench, regions=regions, include_terminated=True)}
     owner = bench.clouds.identity().owner
     answers = bench.clouds.each(regions, lambda cloud: _lying(cloud, owner))
     lying = {region: one for region, one in answers.items() if not isinstance(one, AwsGpuError)}

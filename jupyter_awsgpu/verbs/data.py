@@ -262,18 +262,18 @@ def _lives(cloud: Cloud, instance_id: str) -> bool:
 # ── what is shown ────────────────────────────────────────────────────────────────────────────
 
 
-def all_data_volumes(bench: Workbench, *, everywhere: bool = False) -> tuple[Volume, ...]:
-    """Return the owner's data volumes in every region that may hold something of ours. Read-only.
+def all_data_volumes(bench: Workbench, regions: tuple[str, ...]) -> tuple[Volume, ...]:
+    """Return the owner's data volumes in some regions. Read-only.
 
     A region that does not let us look has none to show.
     """
-    from jupyter_awsgpu.verbs.selection import regions_to_ask
+    from jupyter_awsgpu.verbs.selection import note_data
 
     try:
         owner = bench.clouds.identity().owner
-        answers = bench.clouds.each(
-            regions_to_ask(bench, everywhere=everywhere), lambda cloud: data_volumes(cloud, owner)
-        )
+        answers = bench.clouds.each(regions, lambda cloud: data_volumes(cloud, owner))
     except AwsGpuError:
         return ()
-    return tuple(one for answer in answers.values() if not isinstance(answer, AwsGpuError) for one in answer)
+    found = {region: one for region, one in answers.items() if not isinstance(one, AwsGpuError)}
+    note_data(bench, found, (region for region, volumes in found.items() if volumes))
+    return tuple(one for volumes in found.values() for one in volumes)

@@ -22,6 +22,7 @@ from jupyter_awsgpu.verbs.head import head_gone
 from jupyter_awsgpu.verbs.mention import mention_long_runs
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from jupyter_awsgpu.host import Host
@@ -31,18 +32,26 @@ if TYPE_CHECKING:
 SWEEP_S = 24 * 3600.0
 """How long a look into every region is good for, on a machine that has launched nothing itself."""
 
+YEAR_S = 366 * SWEEP_S
+
+DATA_FACT = "regions with data volumes"
+"""Where data volumes were seen: one may lie where no instance is any more."""
+
 
 def regions_to_ask(bench: Workbench, *, everywhere: bool = False) -> tuple[str, ...]:
     """Return the regions where something of ours may be.
 
-    The journal's and the settings' own; all of them when asked, and once a day on a machine whose
-    journal is empty (a second laptop, or this one with a new disk).
+    The journal's and the settings' own, and where an instance or a data volume was ever seen; all of them when
+    asked, and once a day on a machine whose journal is empty (a second laptop, or this one with a new disk).
     """
     known = set(bench.records.journal.regions())
     try:
         known.add(bench.clouds.default_region)
     except NoRegion:
         everywhere = everywhere or not known
+    seen = {*bench.records.ledger.regions(), *(bench.clouds.cache.get(DATA_FACT, YEAR_S) or ())}
+    if seen - known:
+        known |= bench.clouds.of_this_partition(seen)
     if bench.settings.origin("region") == "--region" and not everywhere:
         return (bench.clouds.default_region,)
     if everywhere or (not bench.records.journal.entries() and not _swept(bench)):
@@ -50,18 +59,28 @@ def regions_to_ask(bench: Workbench, *, everywhere: bool = False) -> tuple[str, 
     return tuple(sorted(known))
 
 
+def note_data(bench: Workbench, answered: Iterable[str], found: Iterable[str]) -> None:
+    """Keep in which regions data volumes are, of those that answered."""
+    known = set(bench.clouds.cache.get(DATA_FACT, YEAR_S) or ())
+    bench.clouds.cache.put(DATA_FACT, sorted(known - set(answered) | set(found)))
+
+
 def _swept(bench: Workbench) -> bool:
     return bench.clouds.cache.get("swept", SWEEP_S) is not None
 
 
 def find(
-    bench: Workbench, *, everyone: bool = False, everywhere: bool = False, include_terminated: bool = False
+    bench: Workbench,
+    *,
+    everyone: bool = False,
+    regions: tuple[str, ...] | None = None,
+    include_terminated: bool = False,
 ) -> tuple[Instance, ...]:
-    """Return our instances, each with its tunnel, in every region that may hold one.
+    """Return our instances, each with its tunnel, in the regions given, or in every one that may hold one.
 
     Raises what AWS answered, unless only a region that the account never enabled refused.
     """
-    regions = regions_to_ask(bench, everywhere=everywhere)
+    regions = regions_to_ask(bench) if regions is None else regions
     owner = None if everyone else bench.clouds.identity().owner
     answers = bench.clouds.each(
         regions, lambda cloud: cloud.instances(owner=owner, include_terminated=include_terminated)

@@ -9,7 +9,7 @@ from jupyter_awsgpu.cloud.parallel import parallel
 from jupyter_awsgpu.errors import NoSuchInstance
 from jupyter_awsgpu.remote.guest import report_from
 from jupyter_awsgpu.verbs.data import all_data_volumes
-from jupyter_awsgpu.verbs.selection import find
+from jupyter_awsgpu.verbs.selection import find, regions_to_ask
 
 if TYPE_CHECKING:
     from jupyter_awsgpu.model import Instance, Volume
@@ -28,7 +28,14 @@ def status(
 
     Raises `NoSuchInstance` where a name is given that nothing has.
     """
-    found = find(bench, everyone=everyone, everywhere=all_regions, include_terminated=include_terminated)
+    regions = regions_to_ask(bench, everywhere=all_regions)
+    return _status(bench, name, regions, everyone=everyone, include_terminated=include_terminated)
+
+
+def _status(
+    bench: Workbench, name: str | None, regions: tuple[str, ...], *, everyone: bool, include_terminated: bool
+) -> tuple[Instance, ...]:
+    found = find(bench, everyone=everyone, regions=regions, include_terminated=include_terminated)
     if name is not None:
         named = tuple(one for one in found if name in (one.name, one.title, one.instance_id))
         if not named:
@@ -50,16 +57,10 @@ def status_with_data(
 
     The volumes are asked for beside the instances; where nobody may ask, there are none to be shown.
     """
+    regions = regions_to_ask(bench, everywhere=all_regions)  # once: the one's answer is what the other need not ask
     with parallel(2) as pool:
-        found = pool.submit(
-            status,
-            bench,
-            name,
-            everyone=everyone,
-            all_regions=all_regions,
-            include_terminated=include_terminated,
-        )
-        volumes = pool.submit(all_data_volumes, bench, everywhere=all_regions)
+        found = pool.submit(_status, bench, name, regions, everyone=everyone, include_terminated=include_terminated)
+        volumes = pool.submit(all_data_volumes, bench, regions)
         instances = found.result()
         at = {one.instance_id: one for one in volumes.result() if one.instance_id}
     shown = tuple(replace(one, data_volume=at.get(one.instance_id)) for one in instances)
