@@ -163,11 +163,11 @@ def finish_unanswered(bench: Workbench, wishes: Wishes, operation: Operation) ->
     """Finish an earlier launch of this name whose answer was never seen (a crash, a cut connection).
 
     What exists is returned. What never reached EC2, or has ended since, is closed in the journal, so that it cannot
-    be replayed by mistake later.
+    be replayed by mistake later. What was asked for as somebody else (another profile) waits for that one.
     """
     journal = bench.records.journal
     for entry in journal.entries():
-        if entry.name != wishes.name or not entry.unanswered:
+        if entry.name != wishes.name or not entry.unanswered or entry.owner != bench.clouds.identity().owner:
             continue
         with operation.step("unfinished", "An earlier launch was cut off; asking EC2 what became of it") as step:
             cloud = bench.cloud(entry.region)

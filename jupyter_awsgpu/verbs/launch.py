@@ -55,7 +55,7 @@ from jupyter_awsgpu.verbs.image_here import bring_image, require_ready
 from jupyter_awsgpu.verbs.mirrors import guest_settings
 from jupyter_awsgpu.verbs.preflight import cleared, forget_permission
 from jupyter_awsgpu.verbs.rates import hourly_rate
-from jupyter_awsgpu.verbs.selection import named, with_tunnel
+from jupyter_awsgpu.verbs.selection import named, require_one, with_tunnel
 from jupyter_awsgpu.verbs.start import start_all, wait_until_all_run
 from jupyter_awsgpu.verbs.wishes import options, remedies_of, require_same_wishes
 
@@ -164,6 +164,7 @@ class Launch:
             return known, answer
 
     def _continue(self, found: tuple[Instance, ...], known: _Known, *, yes: bool) -> Instance:
+        require_one(self.wishes.name, found)
         note_found(self.bench, found)
         require_same_wishes(self.wishes, found[0])
         nodes = self._with_unanswered(found)

@@ -33,7 +33,7 @@ from jupyter_awsgpu.verbs.environment import read_environment
 from jupyter_awsgpu.verbs.image_here import bring_image, require_ready
 from jupyter_awsgpu.verbs.launch import LOCK_WITHIN_S, asked_choice
 from jupyter_awsgpu.verbs.one_of_many import Common, OneOfMany
-from jupyter_awsgpu.verbs.selection import named
+from jupyter_awsgpu.verbs.selection import named, require_one
 from jupyter_awsgpu.verbs.wishes import NAME, options, remedies_of, require_same_wishes
 
 if TYPE_CHECKING:
@@ -191,6 +191,8 @@ class _Many:
                 data = pool.submit(wished_volumes, self.bench, self.wishes)
                 known = self.known = _Known(identity.result())
                 mine = [one for one in existing.result() if one.owner == known.identity.owner]
+                for name in self.names:
+                    require_one(name, (one for one in mine if one.name == name))
                 known.existing = {one.name: one for one in mine}
                 found = data.result()
                 known.data = {name: present(one for one in found if one.name == name) for name in self.names}

@@ -160,9 +160,15 @@ def choose_all(bench: Workbench, name: str | None, verb: str) -> tuple[Instance,
     if not meant:
         _refuse_others(bench, name)
         raise NoSuchInstance(name=name, names=_among(mine))
-    if len(_wholes(meant)) > 1:
-        raise NameAmbiguous(name=name, ids=", ".join(one.instance_id for one in meant))
+    require_one(name, meant)
     return meant
+
+
+def require_one(name: str, meant: Iterable[Instance]) -> None:
+    """Raise `NameAmbiguous` where a name stands for more than a cluster, or more than a machine by itself."""
+    some = tuple(meant)
+    if len(_wholes(some)) > 1:
+        raise NameAmbiguous(name=name, ids=", ".join(one.instance_id for one in some))
 
 
 def _wholes(some: tuple[Instance, ...]) -> set[str]:

@@ -11,6 +11,7 @@ from jupyter_awsgpu.errors import (
     AwsGpuError,
     AwsUnreachable,
     LaunchUnclear,
+    NameAmbiguous,
     NoAddress,
     NoCapacity,
     QuotaTooLow,
@@ -20,7 +21,7 @@ from jupyter_awsgpu.model import InstanceState
 from jupyter_awsgpu.verbs.arrival import Way
 from jupyter_awsgpu.verbs.attempts import REPLAYS, finish_unanswered
 from jupyter_awsgpu.verbs.choice import decide
-from jupyter_awsgpu.verbs.launch import Launch
+from jupyter_awsgpu.verbs.launch import Launch, launch
 
 
 def launch_without_arriving(desk, wishes):
@@ -214,6 +215,29 @@ def test_a_request_of_just_now_is_not_taken_for_one_that_made_nothing(desk):
     with desk.bench.records.operations.begin("launch", "gpu") as operation:
         (found,) = finish_unanswered(desk.bench, desk.wish(), operation)
     assert [one.instance_id for one in existing(desk)] == [found.instance_id]
+
+
+def test_what_was_asked_for_as_somebody_else_is_neither_closed_nor_gone_on_with(desk):
+    """Under another profile nothing of it is found, and that is no answer: it waits for the one who asked."""
+    desk.aws.fail("RunInstances", "drop-answer", times=REPLAYS)
+    with pytest.raises(AwsUnreachable):
+        launch_without_arriving(desk, desk.wish())
+    (entry,) = desk.bench.records.journal.entries()
+    theirs = desk.bench.records.journal.write(replace(entry, owner="210987654321/user/theirs"))
+    with desk.bench.records.operations.begin("launch", "gpu") as operation:
+        assert finish_unanswered(desk.bench, desk.wish(), operation) == ()
+    assert desk.bench.records.journal.entries() == (theirs,)
+
+
+def test_two_machines_of_one_name_are_not_taken_for_a_cluster(desk):
+    """Two laptops made one each: a launch of the name starts neither, and says their ids."""
+    boxes = [launch_without_arriving(desk, desk.wish()) for _ in range(2)]
+    cloud = desk.bench.cloud()
+    cloud.stop(*(one.instance_id for one in boxes))
+    cloud.wait_for_all([one.instance_id for one in boxes], {InstanceState.STOPPED}, timeout_s=20)
+    with pytest.raises(NameAmbiguous, match=boxes[0].instance_id):
+        launch(desk.bench, desk.wish(), yes=True)
+    assert {one.state for one in existing(desk)} == {InstanceState.STOPPED}
 
 
 @pytest.mark.parametrize("code", ["UnauthorizedOperation", "PendingVerification", "InvalidParameterValue"])
