@@ -338,7 +338,7 @@ def asked(stream: BinaryIO) -> Iterator[dict[str, Any]]:
 
 def serve(stream: BinaryIO, out: BinaryIO) -> None:
     """Answer `list`, `take` and `send` until the asker leaves."""
-    line(out, {"hello": 1, "workplace": workplace(), "rsync": shutil.which("rsync") is not None})
+    line(out, {"hello": 1, "rsync": shutil.which("rsync") is not None})
     out.flush()
     for request in asked(stream):
         try:

@@ -167,22 +167,20 @@ class Journey:
                 time.sleep(0.5 * tries)
 
     def _once(self, operation: Operation, leg: Leg, command: str) -> tuple[int, int, int]:
-        from jupyter_awsgpu.remote.files.compare import compare
-
         one = self.way.instance
         with operation.step("compare", f"Comparing with {one.title}") as step, self.way.open() as talk:
-            here, there = self._trees(talk, leg)
-            source, target = (here, there) if self.push else (there, here)
+            source, there, differs = self._look(talk, leg)
             self._refuse_absent(source, leg)
-            differs = compare(source.files, target.files, target.parts, target.beside)
             self._ask_about(differs, command)
             self.began_there = self.began_there or there.now / 1e9
             step.say(f"{len(differs.going)} files differ ({size_text(differs.size)}), {differs.same} are the same")
             if differs.going or (self.push and differs.stale):
-                self._carry(operation, talk, leg, differs)
+                self._carry(operation, talk, leg, there.root, differs)
         return differs.same, source.ignored, source.links
 
-    def _trees(self, talk: Conversation, leg: Leg) -> tuple[Tree, Tree]:
+    def _look(self, talk: Conversation, leg: Leg) -> tuple[Tree, Tree, Difference]:
+        """Return the tree that files come from, the one on the instance, and what differs."""
+        from jupyter_awsgpu.remote.files.compare import compare
         from jupyter_awsgpu.remote.files.trees import tree_here, tree_there
 
         keys = list(leg.keys)
@@ -190,7 +188,8 @@ class Journey:
         talk.ask("list", leg.there, keys=keys)  # both ends look at the same time
         here = tree_here(leg.here, keys, everything=self._everything or not self.push)
         there = tree_there(talk, keys, everything=self._everything or self.push)
-        return here, there
+        source, target = (here, there) if self.push else (there, here)
+        return source, there, compare(source.files, target.files, target.parts, target.beside)
 
     def _refuse_absent(self, source: Tree, leg: Leg) -> None:
         if source.absent:
@@ -207,9 +206,7 @@ class Journey:
         count = "1 file is" if len(differs.newer) == 1 else f"{len(differs.newer)} files are"
         raise NeedsYes(what=f"{count} newer on {where} and would be overwritten: {names}{more}.", command=command)
 
-    def _carry(self, operation: Operation, talk: Conversation, leg: Leg, differs: Difference) -> None:
-        from jupyter_awsgpu.remote.files import delta
-
+    def _carry(self, operation: Operation, talk: Conversation, leg: Leg, place: str, differs: Difference) -> None:
         by_delta = [one for one in differs.going if self._worth_a_delta(one, talk)]
         rest = [one for one in differs.going if one not in by_delta] if by_delta else list(differs.going)
         with operation.step("carry", f"Carrying {size_text(differs.size)}") as step:
@@ -217,8 +214,7 @@ class Journey:
             told = self._counting(meter)
             self._stream(talk, leg, rest, differs.stale, told)
             if by_delta:
-                keys = [one.file.key for one in by_delta]
-                delta.carry(self.way.ssh, str(leg.here), self._absolute(talk, leg), keys, push=self.push, told=told)
+                self._by_delta(talk, leg, place, by_delta, told)
             seconds = max(time.monotonic() - meter.began, 1e-3)
             rate = size_text(meter.done / seconds)
             step.say(f"{meter.finished} files, {size_text(meter.done)}, {rate}/s")
@@ -229,11 +225,22 @@ class Journey:
         known = bool(self.way.ssh and talk.hello.get("rsync"))
         return known and one.changed and not one.offset and one.file.size >= delta.WORTH and delta.available()
 
-    def _absolute(self, talk: Conversation, leg: Leg) -> str:
-        """Return the folder there as rsync takes it."""
-        if leg.there.startswith(("/", "~")):
-            return leg.there
-        return posixpath.normpath(f"{talk.hello['workplace']}/{leg.there}")
+    def _by_delta(
+        self, talk: Conversation, leg: Leg, place: str, going: Sequence[Going], told: Callable[[int, int], None]
+    ) -> None:
+        """Carry what differs by rsync, then as a whole what that left: an old one there refuses, a disk is full.
+
+        Where it was the connection that broke, the conversation is gone, too, and everything begins again.
+        """
+        from jupyter_awsgpu.remote.files import delta
+
+        keys = [one.file.key for one in going]
+        if delta.carry(self.way.ssh, str(leg.here), place, keys, push=self.push, told=told):
+            return
+        source, _, left = self._look(talk, Leg(leg.here, leg.there, tuple(keys)))
+        self._restless += source.absent
+        told(0, len(keys) - len(source.absent) - len(left.going))
+        self._stream(talk, leg, left.going, (), told)
 
     def _counting(self, meter: Meter) -> Callable[[int, int], None]:
         def told(size: int, files: int) -> None:

@@ -7,9 +7,11 @@ import re
 import shlex
 import shutil
 import subprocess
+import tempfile
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from jupyter_awsgpu.remote.files.conversation import OPTIONS, Broken
+from jupyter_awsgpu.remote.files.conversation import OPTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -17,18 +19,40 @@ if TYPE_CHECKING:
 WORTH = 8 << 20
 """Bytes from which on rsync's reading of both versions is paid back by what does not travel."""
 
+SINCE = (3, 1)
+"""The first rsync that knows all our options. macOS has 2.6.9, or openrsync, which knows fewer still."""
+
+ASKED_S = 10.0
+
 _BYTES = re.compile(rb"^\s*([\d,.]+)\s+\d+%")
+_VERSION = re.compile(rb"rsync\s+version v?(\d+)\.(\d+)")
 
 
 def available() -> bool:
-    """Whether this machine has rsync (and is none of those where its paths mean something else)."""
-    return os.name == "posix" and shutil.which("rsync") is not None
+    """Whether this machine has an rsync that serves (and is none of those where its paths mean something else)."""
+    found = shutil.which("rsync") if os.name == "posix" else None
+    return found is not None and _serves(found)
+
+
+@cache
+def _serves(rsync: str) -> bool:
+    try:
+        asked = subprocess.run(
+            [rsync, "--version"], stdin=subprocess.DEVNULL, capture_output=True, check=False, timeout=ASKED_S
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    version = _VERSION.match(asked.stdout)
+    return version is not None and (int(version[1]), int(version[2])) >= SINCE
 
 
 def carry(
     ssh: Sequence[str], here: str, there: str, keys: Sequence[str], *, push: bool, told: Callable[[int, int], None]
-) -> None:
-    """Make the files at the other end as they are at this one. Raises `Broken` where rsync does not end well."""
+) -> bool:
+    """Make the files at the other end as they are at this one; say whether rsync got through with all of them.
+
+    `there` is a whole path: the shell there never sees it, so nothing in it is expanded.
+    """
     *way, destination = ssh
     far = f"{destination}:{there.rstrip('/')}/"
     near = f"{here.rstrip('/')}/"
@@ -49,27 +73,32 @@ def carry(
         "-e",
         shlex.join([*way, *OPTIONS]),
     ]
-    process = subprocess.Popen(
-        [*argv, *((near, far) if push else (far, near))],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={**os.environ, "LC_ALL": "C"},
-    )
+    if _run([*argv, *((near, far) if push else (far, near))], keys, told):
+        return False
+    told(0, len(keys))
+    return True
+
+
+def _run(argv: list[str], keys: Sequence[str], told: Callable[[int, int], None]) -> int:
+    """Run rsync on the files of these names, which it reads from its input; return its status."""
+    with tempfile.TemporaryFile() as names:  # a pipe would break under us where it refuses and leaves
+        names.write(b"\0".join(os.fsencode(key) for key in keys))
+        names.seek(0)
+        process = subprocess.Popen(
+            argv,
+            stdin=names,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={**os.environ, "LC_ALL": "C"},
+        )
     with process:
-        assert process.stdin is not None  # noqa: S101 - pipes were asked for
-        assert process.stdout is not None  # noqa: S101
+        said: Any = process.stdout
         try:
-            process.stdin.write(b"\0".join(os.fsencode(key) for key in keys))
-            process.stdin.close()
-            said: Any = process.stdout
             _follow(iter(lambda: said.read1(4096), b""), told)
         except BaseException:
             process.kill()
             raise
-    if process.returncode:
-        raise Broken(f"rsync ended with status {process.returncode}")
-    told(0, len(keys))
+    return process.returncode
 
 
 def _follow(pieces: Iterator[bytes], told: Callable[[int, int], None]) -> None:

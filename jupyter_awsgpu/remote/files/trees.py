@@ -22,7 +22,7 @@ class Tree:
 
     `absent` are paths that were asked for and are not there; `parts` are pieces of files that were cut off, and
     `beside` those that lie in the same folder as a file that was asked for, whosever they are.
-    `now` is the clock of the machine they lie on, in ns.
+    `now` is the clock of the machine they lie on, in ns; `root` the whole path there that keys begin at.
     """
 
     files: Mapping[str, list[Any]]
@@ -32,6 +32,7 @@ class Tree:
     ignored: int
     links: int
     now: int = 0
+    root: str = ""
 
 
 def tree_here(root: Path, keys: list[str], *, everything: bool) -> Tree:
@@ -55,6 +56,9 @@ def _require_tree(found: Mapping[str, Any]) -> None:
     for size, changed, _executable in found["files"].values():
         numbers += [size, changed]
     names = [*found["absent"], *found["links"], *found["ignores"].values()]
+    root = found["root"]  # as it goes to rsync, where `::` and a relative path mean something else
+    if not (isinstance(root, str) and root.startswith("/") and "\0" not in root):
+        raise ValueError("not a folder")
     if not all(isinstance(one, int) and one >= 0 for one in numbers) or not all(isinstance(one, str) for one in names):
         raise ValueError("not a list of files")
 
@@ -70,6 +74,7 @@ def _tree(found: Mapping[str, Any], rules: Ignores | None) -> Tree:
         ignored=len(files) - len(kept),
         links=len(found["links"]),
         now=int(found.get("now", 0)),
+        root=found.get("root", ""),
     )
 
 

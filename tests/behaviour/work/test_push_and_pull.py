@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import shutil
 from datetime import UTC, datetime
 
 import pytest
@@ -111,18 +113,91 @@ def test_a_cut_journey_goes_on_by_itself(workbench, worker, here, monkeypatch):
     assert (here / "again" / "large").read_bytes() == (here / "large").read_bytes()
 
 
-def test_a_large_changed_file_sends_its_difference(workbench, worker, here):
-    """Both ends have rsync: of a file that changed a little, little travels."""
-    data = bytearray(os.urandom(20_000_000))
-    (here / "weights").write_bytes(data)
-    push(workbench, ["weights"], "worker")
-    data[9_000_000:9_000_010] = b"0123456789"
-    (here / "weights").write_bytes(data)
-    assert push(workbench, ["weights"], "worker").files == 1
-    summed = there(workbench, worker, "md5sum < weights").split()[0]
-    import hashlib
+@pytest.fixture
+def rsync(tmp_path_factory, monkeypatch):
+    """Put a script before this machine's own rsync, and return the file where each script notes its statuses."""
+    folder = tmp_path_factory.mktemp("rsync")
+    own, statuses = shutil.which("rsync"), folder / "statuses"
 
-    assert summed == hashlib.md5(data, usedforsecurity=False).hexdigest()
+    def becomes(line):
+        script = f'#!/bin/sh\nown() {{ {own} "$@"; }}\n{line}\nstatus=$?\n'
+        script += f'[ "$1" = --version ] || echo $status >> {statuses}\nexit $status\n'
+        (folder / "bin").mkdir()
+        (folder / "bin" / "rsync").write_text(script)
+        (folder / "bin" / "rsync").chmod(0o755)
+        monkeypatch.setenv("PATH", f"{folder / 'bin'}:{os.environ['PATH']}")
+        return statuses
+
+    return becomes
+
+
+def large(path):
+    """Make a file that is large enough for rsync, of other bytes than the last time; return them."""
+    path.write_bytes(os.urandom(9_000_000))
+    return path.read_bytes()
+
+
+def summed(workbench, worker, path):
+    """Return the MD5 of a file on the instance."""
+    return there(workbench, worker, f"md5sum < {path}").split()[0]
+
+
+def md5(data):
+    return hashlib.md5(data, usedforsecurity=False).hexdigest()
+
+
+def test_a_large_changed_file_sends_its_difference(workbench, worker, here, rsync):
+    """Both ends have rsync, and it gets through with a file that changed a little."""
+    statuses = rsync('own "$@"')
+    name = f"{here.name}.bin"  # one that the instance does not have: not even if this is tried again
+    data = bytearray(large(here / name))
+    push(workbench, [name], "worker")
+    data[5_000_000:5_000_010] = b"0123456789"
+    (here / name).write_bytes(data)
+    assert push(workbench, [name], "worker").files == 1
+    assert summed(workbench, worker, name) == md5(data)
+    assert statuses.read_text().split() == ["0"]
+
+
+OLD_MAC = "echo 'rsync  version 2.6.9  protocol version 29'; [ \"$1\" = --version ]"
+REFUSES_THERE = 'if [ "$1" = --version ]; then own --version; else (exit 12); fi'
+BREAKS_AT_THE_END = 'own "$@" && { [ "$1" = --version ] || (exit 23); }'
+
+
+@pytest.mark.parametrize(
+    ("line", "statuses"),
+    [(OLD_MAC, []), (REFUSES_THERE, ["12", "12"]), (BREAKS_AT_THE_END, ["23", "23"])],
+    ids=["old here", "old there", "at the end"],
+)
+def test_what_rsync_does_not_carry_travels_as_a_whole(workbench, worker, here, rsync, line, statuses):
+    """Both ways, at the first try and counted once, whatever rsync's reason is."""
+    noted = rsync(line)
+    name = f"{here.name}.bin"
+    large(here / name)
+    push(workbench, [name], "worker")
+    data = large(here / name)
+    assert push(workbench, [name], "worker").files == 1
+    assert summed(workbench, worker, name) == md5(data)
+    large(here / name)
+    assert pull(workbench, [name], "worker", yes=True).files == 1
+    assert (here / name).read_bytes() == data
+    assert (noted.read_text().split() if noted.exists() else []) == statuses
+
+
+def test_a_large_changed_file_has_its_place_in_the_home_there(workbench, worker, here, rsync):
+    """`~` is the home of the person there, by rsync as by any other way."""
+    statuses = rsync('own "$@"')
+    name = f"{here.name}.bin"
+    large(here / name)
+    push(workbench, [name], "worker", to="~")
+    data = large(here / name)
+    assert push(workbench, [name], "worker", to="~").files == 1
+    assert summed(workbench, worker, f"~/{name}") == md5(data)
+    large(here / name)
+    assert pull(workbench, [f"~/{name}"], "worker", yes=True).files == 1
+    assert (here / name).read_bytes() == data
+    assert not there(workbench, worker, "ls -d '~' '../~' 2>/dev/null || true")
+    assert statuses.read_text().split() == ["0", "0"]
 
 
 def test_what_is_not_there_is_said(workbench, worker, here):

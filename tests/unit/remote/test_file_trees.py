@@ -174,10 +174,10 @@ def test_the_conversation_lists_takes_and_sends(tmp_path, monkeypatch):
     asked.seek(0)
     out = io.BytesIO()
     files.serve(asked, out)
-    hello, taken, listed, head, *rest = out.getvalue().split(b"\n", 4)
-    assert json.loads(hello)["workplace"] == str(tmp_path / "work")
+    _hello, taken, listed, head, *rest = out.getvalue().split(b"\n", 4)
     assert json.loads(taken) == {"count": 2, "restless": []}
     assert list(json.loads(listed)["files"]) == ["d/a"]
+    assert json.loads(listed)["root"] == str(tmp_path / "work")
     assert json.loads(listed)["absent"] == ["none"]
     assert json.loads(head)["p"] == "b"
     assert rest[0].startswith(b'data{"ok": true}\n{"p": "none", "gone"')
@@ -215,7 +215,8 @@ JSON = st.recursive(
     max_leaves=5,
 )
 ANSWERS = st.fixed_dictionaries(
-    {}, optional=dict.fromkeys(("files", "parts", "beside", "absent", "links", "ignores", "now", "refused"), JSON)
+    {},
+    optional=dict.fromkeys(("files", "parts", "beside", "absent", "links", "ignores", "now", "root", "refused"), JSON),
 )
 HEADS = st.fixed_dictionaries({}, optional=dict.fromkeys(("p", "s", "o", "m", "x", "end", "cut", "gone", "ok"), JSON))
 HELLO = b'{"hello": 1}\n'
