@@ -21,6 +21,7 @@ from jupyter_awsgpu.errors import (
 )
 from jupyter_awsgpu.host import ssh_command
 from jupyter_awsgpu.model import Transfer
+from jupyter_awsgpu.records.pulls import Pulled
 from jupyter_awsgpu.verbs.cell import size_text
 from jupyter_awsgpu.verbs.connect import require_running
 from jupyter_awsgpu.verbs.selection import endpoint
@@ -127,7 +128,8 @@ class Journey:
         self._yes = yes
         self._moved = [0, 0]
         self._restless: list[str] = []
-        self.began_there = 0.0
+        self.pulled: dict[str, Pulled] = {}
+        """What was asked for there, by whole paths; the time is that of the first look at it."""
 
     def travel(self, legs: Sequence[Leg], command: str) -> Transfer:
         """Bring every leg to its end. Raises `NeedsYes` before anything newer is overwritten."""
@@ -172,7 +174,10 @@ class Journey:
             source, there, differs = self._look(talk, leg)
             self._refuse_absent(source, leg)
             self._ask_about(differs, command)
-            self.began_there = self.began_there or there.now / 1e9
+            for number, key in enumerate(leg.keys):
+                path = posixpath.join(there.root, key).rstrip("/") or "/"
+                left_out = 0 if number else there.ignored  # by the leg, so that its sum is right
+                self.pulled.setdefault(path, Pulled(path, there.now / 1e9, left_out))
             step.say(f"{len(differs.going)} files differ ({size_text(differs.size)}), {differs.same} are the same")
             if differs.going or (self.push and differs.stale):
                 self._carry(operation, talk, leg, there.root, differs)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 from datetime import UTC
 from typing import TYPE_CHECKING
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from jupyter_awsgpu.model import Instance
+    from jupyter_awsgpu.records.pulls import Pulled
     from jupyter_awsgpu.verbs.workbench import Workbench
 
 CONNECT_S = 5.0
@@ -25,14 +28,20 @@ NAMED_AT_MOST = 5
 LISTED_AT_MOST = 20_000
 
 LIST = (
-    'cd ~ && find . -xdev -name ".?*" -prune -o -path ./data -prune -o -type f {newer}-printf "%T@ %s %P\\n" '
-    "2>/dev/null | head -n {most}"
+    'cd ~ && home=$(pwd -P) && find "$home" -xdev -mindepth 1 -name ".?*" -prune -o -path "$home/data" -prune '
+    '-o -type f {unpulled}-printf "%C@ %s %P\\n" 2>/dev/null | head -n {most}'
 )
-"""Files of the home folder on the root disk, but hidden ones; GNU find, as every image here has it."""
+"""Files of the home folder on the root disk, but hidden ones; GNU find, as every image here has it.
+
+By the time their entry changed, which no program sets: an archive unpacked today brings files of last year.
+"""
+
+PULLED_AT_MOST = 200
+"""Paths that one command line can take; what was pulled before the last of them counts as not pulled."""
 
 
 def what_is_lost(bench: Workbench, nodes: Sequence[Instance]) -> str:
-    """Return the sentences a person reads before saying yes: disks, files newer than the last pull, what stays."""
+    """Return the sentences a person reads before saying yes: disks, files that were not pulled, what stays."""
     instance = nodes[0]
     disk = f"its disk of {instance.root_gb} GB" if instance.root_gb else "its disk"
     lost = f"Terminating {instance.title} ({instance.instance_type}, {instance.instance_id}) deletes {disk} for good."
@@ -59,22 +68,25 @@ def _stays(bench: Workbench, instance: Instance) -> str:
 
 def _files(bench: Workbench, instance: Instance) -> str:
     """Say which files would be lost, as far as the instance answers within seconds."""
-    pulled = bench.records.pulls.last_pull(instance.instance_id)
+    pulled, last = bench.records.pulls.pulled(instance.instance_id), bench.records.pulls.last_pull(instance.instance_id)
     if instance.state is not InstanceState.RUNNING:
-        return f"It is {instance.state.value}, so nobody has looked which files are on it{_since(pulled)}."
+        return f"It is {instance.state.value}, so nobody has looked which files are on it{_since(last)}."
     try:
         rows = _list(bench, instance, pulled)
     except AwsGpuError:
-        return f"It does not answer, so nobody has looked which files are on it{_since(pulled)}."
+        return f"It does not answer, so nobody has looked which files are on it{_since(last)}."
+    left_out = sum(one.left_out for one in pulled)
+    alone = f"Ignore rules left files out of your pulls ({left_out}); they are there alone." if left_out else ""
     if not rows:
-        return "" if pulled else "No files were found in its home folder."
+        return alone or ("" if pulled else "No files were found in its home folder.")
     names = ", ".join(name for _, _, name in sorted(rows, reverse=True)[:NAMED_AT_MOST])
     more = f" and {len(rows) - NAMED_AT_MOST} more" if len(rows) > NAMED_AT_MOST else ""
     size = _size(sum(size for _, size, _ in rows))
-    if pulled is None:
+    if not pulled:
         return f"Nothing was pulled from it: {len(rows)} files ({size}) are there alone: {names}{more}."
     count = "1 file" if len(rows) == 1 else f"{len(rows)} files"
-    return f"{count} ({size}) there are newer than the last pull: {names}{more}."
+    changed = f"{count} ({size}) there were not pulled, or have changed since: {names}{more}."
+    return " ".join(filter(None, [changed, alone]))
 
 
 def _since(pulled: datetime | None) -> str:
@@ -83,13 +95,19 @@ def _since(pulled: datetime | None) -> str:
     return f"; the last pull was on {pulled.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
-def _list(bench: Workbench, instance: Instance, pulled: datetime | None) -> list[tuple[float, int, str]]:
-    """Return (modified, bytes, path) of the files that would be lost. Raises the errors of the way in."""
-    newer = f'-newermt "@{pulled.timestamp():.3f}" ' if pulled else ""
-    command = ["sh", "-c", LIST.format(newer=newer, most=LISTED_AT_MOST)]
+def _list(bench: Workbench, instance: Instance, pulled: Sequence[Pulled]) -> list[tuple[float, int, str]]:
+    """Return (changed, bytes, path) of the files that would be lost. Raises the errors of the way in."""
+    latest = sorted(pulled, key=lambda one: one.at)[-PULLED_AT_MOST:]
+    command = ["sh", "-c", LIST.format(unpulled="".join(map(_but, latest)), most=LISTED_AT_MOST)]
     with reach(bench, instance, timeout_s=CONNECT_S) as host:
         text = host.run(command, timeout_s=LOOK_S).stdout.decode("utf-8", "replace")
     return [row for row in map(_row, text.splitlines()) if row is not None]
+
+
+def _but(one: Pulled) -> str:
+    """Return find's words for: not what was pulled as it is now."""
+    pattern = shlex.quote(re.sub(r"([*?\[\]\\])", r"\\\1", one.path))  # a path is no pattern
+    return f"! '(' '(' -path {pattern} -o -path {pattern}'/*' ')' ! -newerct @{one.at:.3f} ')' "
 
 
 def _row(line: str) -> tuple[float, int, str] | None:

@@ -27,12 +27,12 @@ def pull(
 ) -> Transfer:
     """Bring files and folders from where the instance's Jupyter begins to the same place below this folder, or `to`.
 
-    What ignore files there leave out stays, unless `everything`; nothing is deleted here. Keeps when the pull was,
-    so that `terminate` can name what is newer. Raises as `push` does.
+    What ignore files there leave out stays, unless `everything`; nothing is deleted here. Keeps what was pulled and
+    when, so that `terminate` can name what else is there. Raises as `push` does.
     """
     instance = choose(bench, name, "pull")
     journey = Journey(bench, "pull", instance, everything=everything, yes=yes)
     command = shlex.join(["awsgpu", "pull", *paths, "--name", instance.title])
     moved = journey.travel(legs_of(paths, to, push=False, cwd=Path.cwd()), command)
-    bench.records.pulls.note(instance.instance_id, journey.began_there, tuple(paths))
+    bench.records.pulls.note(instance.instance_id, journey.pulled.values())
     return moved

@@ -12,6 +12,7 @@ import pytest
 from jupyter_awsgpu.errors import NeedsYes, NothingThere
 from jupyter_awsgpu.remote.files.conversation import Conversation
 from jupyter_awsgpu.verbs import journey
+from jupyter_awsgpu.verbs.losses import what_is_lost
 from jupyter_awsgpu.verbs.pull import pull
 from jupyter_awsgpu.verbs.push import push
 from jupyter_awsgpu.verbs.run import reach
@@ -209,9 +210,32 @@ def test_what_is_not_there_is_said(workbench, worker, here):
 
 
 def test_a_pull_is_remembered(workbench, worker, here):
-    """When it began, by the instance's clock: what is newer there was never fetched."""
+    """When it began, by the instance's clock, and which path it was of."""
     there(workbench, worker, "echo 1 > result")
     pull(workbench, ["result"], "worker")
     last = workbench.records.pulls.last_pull(worker.instance_id)
     assert abs((datetime.now(UTC) - last).total_seconds()) < 300
-    assert "result" in workbench.records.pulls.paths(worker.instance_id)
+    assert {one.path.rpartition("/work/")[2] for one in workbench.records.pulls.pulled(worker.instance_id)} >= {
+        "result"
+    }
+
+
+def test_what_was_not_pulled_is_named_before_it_is_lost(workbench, worker, here):
+    """A pull of one file is no copy of those beside it, nor of what an archive brings later with old dates."""
+    lose = ".gitignore model.pt old.tar 'odd [a]*.csv' 'odd a.csv' scratch"
+    there(workbench, worker, "rm -rf ./* .gitignore; echo 1 > model.pt; echo 2 > 'odd [a]*.csv'; echo 3 > 'odd a.csv'")
+    pull(workbench, ["odd [a]*.csv"], "worker")
+    said = what_is_lost(workbench, [worker])
+    assert "2 files" in said
+    assert "work/model.pt" in said
+    assert "work/odd a.csv" in said
+
+    there(workbench, worker, "mkdir scratch; echo big > scratch/a.bin; echo '*.bin' > scratch/.gitignore")
+    pull(workbench, ["model.pt", "odd a.csv", "scratch"], "worker")
+    assert "left files out of your pulls (1)" in what_is_lost(workbench, [worker])
+    there(workbench, worker, "touch -d 2020-01-01 old.tar; echo 4 >> model.pt")
+    said = what_is_lost(workbench, [worker])
+    assert "2 files" in said
+    assert "old.tar" in said
+    assert "model.pt" in said
+    there(workbench, worker, f"rm -rf {lose}")
