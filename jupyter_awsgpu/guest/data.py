@@ -14,7 +14,10 @@ from . import accounts, commands, identity, jupyter, paths
 from .progress import Step
 
 BLANK = 2
-"""blkid's exit status where it finds no file system, no partitions and no other signature (blkid(8))."""
+"""blkid's exit status where it finds no signature of anything, and where it could not read the device (blkid(8))."""
+
+FIRST_BYTES = 4 << 20
+"""So much of a new EBS volume is read, and must be zeros, before it is formatted: no file system leaves them so."""
 
 DEVICE_WITHIN_S = 60
 OPTIONS = "defaults,nofail,x-systemd.device-timeout=30s,x-awsgpu.data"
@@ -129,7 +132,7 @@ def _give(path: str) -> None:
 def _file_system(found: str, say) -> str:  # noqa: ANN001 - takes a sentence
     """Return the volume's file system, made where it is blank; anything unknown on it is left alone."""
     probe = commands.ask(["blkid", "-p", "-o", "export", found], timeout=60)
-    if probe.status == BLANK and not probe.output.strip():
+    if probe.status == BLANK and not probe.output.strip() and _is_zeros(found):
         say("Formatting the new data volume")
         commands.do(["mkfs.ext4", "-q", "-m", "0", "-L", "awsgpu-data", found])
         probe = commands.ask(["blkid", "-p", "-o", "export", found], timeout=60)
@@ -137,6 +140,14 @@ def _file_system(found: str, say) -> str:  # noqa: ANN001 - takes a sentence
     if probe.status or not kind:
         raise commands.Failed("What is on the data volume is no file system known here: it is left as it is.")
     return kind
+
+
+def _is_zeros(found: str) -> bool:
+    try:
+        with open(found, "rb") as volume:
+            return not any(volume.read(FIRST_BYTES))
+    except OSError as exc:
+        raise commands.Failed("The data volume cannot be read: %s." % exc)
 
 
 def _field(text: str, name: str) -> str:

@@ -96,6 +96,17 @@ def test_something_unknown_on_it_is_left_alone(machine: Path) -> None:
     assert "mount" not in done(machine)
 
 
+def test_what_blkid_could_not_read_is_not_taken_for_blank(machine: Path) -> None:
+    """It says the same of both: bytes that are no zeros are somebody's, whatever blkid found."""
+    device = attached(machine, "\0" * 2000 + "a file system blkid failed to read")
+    blkid = machine.parent / "bin" / "blkid"
+    blkid.write_text("#!/bin/sh\nexit 2\n")
+    with pytest.raises(commands.Failed, match="left as it is"):
+        data.mount(WISH, lambda _text: None)
+    assert "blkid failed to read" in device.read_text()
+    assert "mkfs.ext4" not in done(machine)
+
+
 def test_the_device_is_known_by_the_volumes_id(machine: Path) -> None:
     """On Nitro any number may be the device's: its id decides, before a letter that may be another disk's."""
     attached(machine, "another disk")
