@@ -147,7 +147,7 @@ def _is_zeros(found: str) -> bool:
         with open(found, "rb") as volume:
             return not any(volume.read(FIRST_BYTES))
     except OSError as exc:
-        raise commands.Failed("The data volume cannot be read: %s." % exc)
+        raise commands.Failed("The data volume cannot be read: %s." % exc) from exc
 
 
 def _field(text: str, name: str) -> str:
