@@ -179,9 +179,10 @@ def _location_command(record: Path) -> list[str]:
 
 def tell_location(record: str) -> int:
     """Print where the instance of a tunnel's record answers now; return the exit status."""
+    from jupyter_awsgpu.records import held
     from jupyter_awsgpu.tunnel import asking
 
-    document = json.loads(Path(record).read_text(encoding="utf-8"))
+    document = json.loads(held.read(Path(record)))
     return asking.answer(lambda: _locate(_tunnel_settings(document), document))
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from types import UnionType
 from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu.errors import StateUnreadable
 from jupyter_awsgpu.model import SCHEMA_VERSION
+from jupyter_awsgpu.records import held
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,9 +46,9 @@ def write_private(path: Path, data: bytes, *, durable: bool = True) -> None:
             if durable:
                 file.flush()
                 os.fsync(file.fileno())
-        Path(temporary).replace(path)
+        held.replace(Path(temporary), path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        held.remove(Path(temporary))
         raise
     if durable:
         _sync_folder(path.parent)
@@ -59,7 +61,8 @@ def sweep(folder: Path) -> None:
 
         writer = left.name.split(".")[-3]
         if not (writer.isdigit() and psutil.pid_exists(int(writer))):
-            left.unlink(missing_ok=True)
+            with suppress(PermissionError):  # Windows, and somebody looks at it: it goes the next time
+                left.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:
@@ -84,7 +87,7 @@ def read_document(path: Path) -> dict[str, Any] | None:
     Raises `StateUnreadable` for a damaged file and for one that a later version wrote.
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(held.read(path))
     except FileNotFoundError:
         return None
     except (OSError, ValueError, RecursionError) as exc:

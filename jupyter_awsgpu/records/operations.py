@@ -10,7 +10,7 @@ import json
 import os
 import secrets
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -156,7 +156,8 @@ class Operations:
         path = self._folder / f"{stamp}-{verb}-{name}-{secrets.token_hex(3)}.jsonl"
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         for old in self._paths()[:-KEPT]:
-            old.unlink(missing_ok=True)
+            with suppress(PermissionError):  # Windows, and somebody reads it: it goes the next time
+                old.unlink(missing_ok=True)
         return Operation(path, verb, name, listener)
 
     def recent(self, *, name: str | None = None, limit: int = 20) -> tuple[OperationSummary, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from jupyter_awsgpu.records import held
 from jupyter_awsgpu.records.files import read_document, require, write_document
 
 if TYPE_CHECKING:
@@ -35,13 +36,13 @@ class Pins:
 
     def forget(self, launch_id: str) -> None:
         """Drop the pins of an instance that is gone."""
-        self._path(launch_id).unlink(missing_ok=True)
+        held.remove(self._path(launch_id))
 
     def forget_launch(self, launch_id: str) -> None:
         """Drop the pins of all machines of a launch that came to nothing."""
         self.forget(launch_id)
         for path in self._folder.glob(f"{_SAFE.sub('_', launch_id)}-n*.json"):
-            path.unlink(missing_ok=True)
+            held.remove(path)
 
     def _path(self, launch_id: str) -> Path:
         return self._folder / f"{_SAFE.sub('_', launch_id)}.json"

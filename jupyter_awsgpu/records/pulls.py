@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from jupyter_awsgpu.errors import StateUnreadable
+from jupyter_awsgpu.records import held
 from jupyter_awsgpu.records.files import read_document, write_document
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Pulls:
 
     def forget(self, instance_id: str) -> None:
         """Drop what is known of an instance that is gone."""
-        self._path(instance_id).unlink(missing_ok=True)
+        held.remove(self._path(instance_id))
 
     def _path(self, instance_id: str) -> Path:
         return self._folder / f"{instance_id}.json"

@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu.errors import StateUnreadable
+from jupyter_awsgpu.records import held
 from jupyter_awsgpu.records.files import read_document, write_document
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ class Reports:
 
     def forget(self, instance_id: str) -> None:
         """Drop the report of an instance that is gone."""
-        self._path(instance_id).unlink(missing_ok=True)
+        held.remove(self._path(instance_id))
 
     def _path(self, instance_id: str) -> Path:
         return self._folder / f"{_SAFE.sub('_', instance_id)}.json"

@@ -7,6 +7,7 @@ import json
 import os
 import time
 import webbrowser
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -52,8 +53,9 @@ def open_with_token(
 
 def _remove_stale(folder: Path) -> None:
     for page in folder.glob("open-*.html"):
-        if time.time() - page.stat().st_mtime > STALE_AFTER_S:
-            page.unlink(missing_ok=True)
+        with suppress(FileNotFoundError, PermissionError):  # another `open` was quicker; Windows, and a browser has it
+            if time.time() - page.stat().st_mtime > STALE_AFTER_S:
+                page.unlink()
 
 
 def reachable_link(local_url: str, environ: Mapping[str, str], *, proxy_installed: bool) -> tuple[str, str | None]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu.errors import StateUnreadable
 from jupyter_awsgpu.model import Endpoint, Tunnel
+from jupyter_awsgpu.records import held
 from jupyter_awsgpu.records.files import FOREIGN, Kind, read_document, require, write_document
 from jupyter_awsgpu.tunnel import processes
 
@@ -89,10 +90,11 @@ class RecordFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._end = path.with_suffix(".end")
-        self._written = -1
+        self._known = -1
 
     def read(self) -> dict[str, Any] | None:
         """Return the document; None where there is none, or one nobody can read."""
+        self._know()
         with suppress(StateUnreadable):
             document = read_document(self.path)
             return None if document is None else _require_whole(self.path, document)
@@ -101,8 +103,11 @@ class RecordFile:
     def write(self, document: dict[str, Any]) -> None:
         """Replace the document."""
         write_document(self.path, document)
+        self._know()
+
+    def _know(self) -> None:
         with suppress(OSError):
-            self._written = self.path.stat().st_mtime_ns
+            self._known = self.path.stat().st_mtime_ns
 
     def ask_to_end(self) -> None:
         """Tell the tunnel's process, wherever it runs, to end."""
@@ -110,20 +115,20 @@ class RecordFile:
 
     def withdraw_end(self) -> None:
         """Take the request back: it was heard, or a new tunnel begins."""
-        self._end.unlink(missing_ok=True)
+        held.remove(self._end)
 
     def asked_to_end(self) -> bool:
         """Return whether the tunnel is to end: it was asked, its record is gone, or is another's now."""
         if self._end.exists():
             return True
         try:
-            return self.path.stat().st_mtime_ns != self._written
+            return self.path.stat().st_mtime_ns != self._known
         except OSError:
             return True
 
     def remove(self) -> None:
         """Forget the tunnel."""
-        self.path.unlink(missing_ok=True)
+        held.remove(self.path)
         self.withdraw_end()
 
 

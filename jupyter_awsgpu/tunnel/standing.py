@@ -18,12 +18,13 @@ if TYPE_CHECKING:
 
 
 class Standing:
-    """The record as this process keeps it. `document` is what was last written."""
+    """The record as this process keeps it. `document` is what was last written, or is to be as soon as it can."""
 
     def __init__(self, file: RecordFile, document: dict[str, Any], logger: logging.Logger) -> None:
         self.file = file
         self.document = document
         self.logger = logger
+        self._behind = False
         guard = int(os.environ.get(VARIABLE, "0"))
         mine = {"pid": os.getpid(), "pid_started": processes.started(os.getpid())}
         self.document |= mine | {"guard": guard, "guard_started": processes.started(guard) if guard else 0.0}
@@ -47,6 +48,13 @@ class Standing:
         self.save()
 
     def save(self) -> None:
-        """Write the record; a full disk does not stop a tunnel."""
+        """Write the record; a full disk does not stop a tunnel, and `catch_up` tries again."""
+        self._behind = True
         with suppress(OSError):
             self.file.write(self.document)
+            self._behind = False
+
+    def catch_up(self) -> None:
+        """Write the record if it could not be written when it changed."""
+        if self._behind:
+            self.save()

@@ -150,6 +150,7 @@ class Supervisor:
         elif moved:
             self._reconsider(f"this machine's address is {self._route.own_address} now")
         self._note_seen()
+        self._standing.catch_up()
 
     def _reconsider(self, why: str) -> None:
         self._standing.logger.info("%s", why)

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from jupyter_awsgpu.errors import AwsGpuError, RegionNotEnabled
 from jupyter_awsgpu.model import Leftover
+from jupyter_awsgpu.records import held
 from jupyter_awsgpu.verbs.selection import regions_to_ask
 
 if TYPE_CHECKING:
@@ -124,7 +125,7 @@ def _remove(bench: Workbench, one: Leftover) -> None:
         bench.tunnels.close(one.id)
         return
     if one.kind == "local key":
-        bench.records.keys.path(one.id).unlink(missing_ok=True)
+        held.remove(bench.records.keys.path(one.id))
         bench.records.pins.forget(one.id)
         bench.records.journal.end(one.id, bench.now())
         return

@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jupyter_awsgpu.records import held
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -74,7 +76,7 @@ def _write(picked: PickedKernel, instance: dict[str, Any]) -> str:
     text = json.dumps(spec, indent=1, default=str)
     part = folder / "kernel.json.part"
     part.write_text(text, encoding="utf-8")
-    part.replace(folder / "kernel.json")
+    held.replace(part, folder / "kernel.json")  # Jupyter looks at all of them, all the time
     return picked.spec
 
 
@@ -84,7 +86,7 @@ def withdraw(bench: Workbench, name: str) -> PickedKernel | None:
     for folder, instance in _offered(bench):
         if name in (instance["name"], instance["instance_id"]):
             if withdrawn is None or not instance.get("environment"):
-                title = json.loads((folder / "kernel.json").read_text(encoding="utf-8"))["display_name"]
+                title = json.loads(held.read(folder / "kernel.json"))["display_name"]
                 withdrawn = PickedKernel(folder.name, title, instance["name"])
             shutil.rmtree(folder, ignore_errors=True)
     return withdrawn
@@ -135,7 +137,7 @@ def _offered(bench: Workbench) -> Iterator[tuple[Path, dict[str, Any]]]:
     """Yield the specs that are ours, of the real or of the simulated AWS as the bench is."""
     for file in sorted(_kernels().glob("awsgpu-*/kernel.json")):
         try:
-            provisioner = json.loads(file.read_text(encoding="utf-8"))["metadata"]["kernel_provisioner"]
+            provisioner = json.loads(held.read(file))["metadata"]["kernel_provisioner"]
             instance = provisioner["config"]["instance"]
             if provisioner["provisioner_name"] == PROVISIONER and instance["extra"]["demo"] == bench.demo:
                 yield file.parent, instance

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jupyter_awsgpu.errors import NoSuchRun, NothingThere
+from jupyter_awsgpu.records import held
 from jupyter_awsgpu.remote import scripts
 from jupyter_awsgpu.verbs.connect import require_running
 from jupyter_awsgpu.verbs.selection import choose, reach
@@ -48,5 +49,5 @@ def fetch(bench: Workbench, run_id: str, name: str | None = None, *, folder: Pat
         files = host.files()
         part = target.with_name(f".{target.name}.part")
         files.get(f"{scripts.FOLDER}/{found.id}/executed.ipynb", str(part))
-        part.replace(target)
+        held.replace(part, target)
         return target

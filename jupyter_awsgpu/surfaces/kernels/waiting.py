@@ -27,15 +27,19 @@ def note(kernel_id: str, **facts: Any) -> None:
 
 def find(kernel_id: str) -> dict[str, Any] | None:
     """Return what is known of a kernel, or None."""
+    from jupyter_awsgpu.records import held
+
     with suppress(OSError, ValueError):
-        found = json.loads(_file(kernel_id).read_text(encoding="utf-8"))
+        found = json.loads(held.read(_file(kernel_id)))
         return found if isinstance(found, dict) else None
     return None
 
 
 def forget(kernel_id: str) -> None:
     """Forget a kernel that has ended: nobody will look for it."""
-    _file(kernel_id).unlink(missing_ok=True)
+    from jupyter_awsgpu.records import held
+
+    held.remove(_file(kernel_id))
 
 
 def server(root: str) -> dict[str, Any]:

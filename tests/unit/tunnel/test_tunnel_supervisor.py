@@ -1,6 +1,8 @@
 """What the supervisor decides, with connections and AWS played by fakes and the clock moved by hand."""
 
+import errno
 import json
+import os
 import socket
 import threading
 import time
@@ -164,6 +166,31 @@ def test_up_is_said_with_the_host_key_and_ended_when_asked(world):
     assert world.said()["phase"] == "closed"
     assert not world.record.with_suffix(".end").exists()
     assert world.asked == 0
+
+
+@pytest.fixture
+def disk(monkeypatch):
+    """A disk that is full while `full` is in it."""
+    state, sync = set(), os.fsync
+
+    def fsync(descriptor):
+        if "full" in state:
+            state.add("refused")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    return state
+
+
+def test_up_is_said_as_soon_as_it_can_be_written(world, disk):
+    """The disk was full, or on Windows somebody read the record, from the start on: the tunnel stands all the same."""
+    disk.add("full")
+    world.start().until(lambda: world.observed and "refused" in disk)
+    time.sleep(1)  # two looks at the record, which is still the one it began with
+    assert world.said()["phase"] == "connecting"
+    disk.clear()
+    assert world.until_phase("up", 10)["pid"] == os.getpid()
 
 
 def test_a_broken_connection_is_replaced(world):
