@@ -15,6 +15,7 @@ from jupyter_awsgpu.errors import AwsGpuError, BadValue, DataInUse, NeedsYes, No
 from jupyter_awsgpu.model import DATA_DEVICE
 from jupyter_awsgpu.remote.guest import DATA_FILE
 from jupyter_awsgpu.verbs.access import presumed_owner, resource_tags
+from jupyter_awsgpu.verbs.wishes import options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -133,10 +134,8 @@ def no_capacity(exc: NoCapacity, choice: Choice, volume: Volume | None) -> NoCap
 
 
 def _again(wishes: Wishes) -> str:
-    name = "" if wishes.name == "gpu" else f" --name {wishes.name}"
-    size = "" if wishes.data_gb is None else f" --data {wishes.data_gb}"
-    zone = "" if wishes.zone is None else f" --zone {wishes.zone}"
-    return f"awsgpu launch {wishes.instance_type}{name}{size}{zone}"
+    """Return the very line that asked."""
+    return f"awsgpu launch {wishes.instance_type}{options(wishes)}"
 
 
 # ── once the instance runs ───────────────────────────────────────────────────────────────────

@@ -16,6 +16,7 @@ from jupyter_awsgpu.cloud.parallel import parallel
 from jupyter_awsgpu.cloud.schedules import group_of
 from jupyter_awsgpu.errors import AwsGpuError, AwsRefused, GuardUnfit
 from jupyter_awsgpu.verbs.access import resource_tags
+from jupyter_awsgpu.verbs.wishes import options
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,14 +45,15 @@ def guard_tags(wishes: Wishes, rate: float | None) -> dict[str, str]:
     """
     if wishes.guard != "scheduler":
         return {}
-    command = f"awsgpu launch {wishes.instance_type} --guard scheduler --guard-role ARN"
+    line = f"awsgpu launch {wishes.instance_type}"
     if not wishes.guard_role:
         why = "it needs a role that EventBridge Scheduler may take, and that may stop instances"
-        raise GuardUnfit(why=why, command=command)
+        raise GuardUnfit(why=why, command=f"{line}{options(wishes)} --guard-role ARN")
     hours = [wishes.max_hours] if wishes.max_hours else []
     hours += [wishes.budget / rate] if wishes.budget and rate else []
     if not hours:
-        raise GuardUnfit(why="without a cap there is no time to end it at", command=f"{command} --max-hours 12")
+        command = f"{line}{options(wishes, ('max_hours',))} --max-hours 12"
+        raise GuardUnfit(why="without a cap there is no time to end it at", command=command)
     ends = {"jupyter-awsgpu:on-idle": "terminate"} if wishes.on_idle == "terminate" else {}
     return {ROLE_TAG: wishes.guard_role, HOURS_TAG: f"{min(hours):.3f}", **ends}
 

@@ -77,6 +77,8 @@ OPTIONS = {
     "on_idle": "--on-idle",
     "max_hours": "--max-hours",
     "budget": "--budget",
+    "guard": "--guard",
+    "guard_role": "--guard-role",
     "local_port": "--port",
 }
 """Each wish's option. The region is the line's own, and said by the surface."""
@@ -88,10 +90,11 @@ def options(wishes: Wishes, without: Iterable[str] = ()) -> str:
     Those named in `without` are left out.
     """
     usual = Wishes(wishes.instance_type)
+    pointless = ("guard_role",) if wishes.guard == "none" else ()  # the setting's, of a line that wants no guard
     said = [
         _spelled(option, getattr(wishes, field))
         for field, option in OPTIONS.items()
-        if field not in without and getattr(wishes, field) != getattr(usual, field)
+        if field not in (*without, *pointless) and getattr(wishes, field) != getattr(usual, field)
     ]
     return "".join(f" {one}" for one in said)
 

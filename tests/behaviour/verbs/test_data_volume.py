@@ -135,6 +135,22 @@ def test_no_capacity_at_the_volume_says_so_and_leads_on(desk: Desk) -> None:
     assert instance.zone == copy.zone == "us-west-2b"
 
 
+@pytest.mark.parametrize("zone", [None, "us-west-2b"])
+def test_the_line_that_copies_keeps_the_limits_that_were_asked_for(desk: Desk, zone: str | None) -> None:
+    """Agreeing to a copy, where the zone is full or another is wished, is no leave to spend more than was allowed."""
+    first, _ = launched(desk, desk.wish(name="mine", data_gb=50))
+    ended(desk, first)
+    desk.aws.fail("RunInstances", "InsufficientInstanceCapacity", zone="us-west-2a", times=None)
+    limits = {"idle_stop_minutes": 20, "max_hours": 2.0, "budget": 3.0}
+    with pytest.raises((NoCapacityAtData, NeedsYes)) as one:
+        launched(desk, desk.wish(name="mine", data_gb=50, zone=zone, image="ubuntu", **limits))
+    said = " --zone us-west-2b" if zone else ""
+    assert one.value.remedy == (
+        f"awsgpu launch g4dn.xlarge --name mine{said} --image ubuntu --data 50 "
+        "--idle-stop 20m --max-hours 2 --budget 3 --yes"
+    )
+
+
 def test_a_larger_wish_grows_it_and_a_smaller_one_is_refused(desk: Desk) -> None:
     """A volume grows, once in six hours, and never shrinks."""
     first, _ = launched(desk, desk.wish(name="mine", data_gb=10))

@@ -92,10 +92,20 @@ def test_a_guard_that_cannot_be_is_refused_before_anything_costs(desk, wish, wor
 
 
 def test_a_guard_without_a_cap_is_refused(desk: Desk, role: str) -> None:
-    """There is no time to end it at."""
+    """There is no time to end it at; the line with a cap keeps the rest."""
     desk.bench.settings.max_hours = 0.0
-    with pytest.raises(GuardUnfit, match="without a cap"):
+    with pytest.raises(GuardUnfit, match="without a cap") as one:
         launch_without_arriving(desk, desk.wish(name="mine", guard="scheduler", guard_role=role))
+    assert one.value.remedy == (
+        f"awsgpu launch g4dn.xlarge --name mine --guard scheduler --guard-role {role} --max-hours 12"
+    )
+
+
+def test_the_line_that_gives_a_guard_its_role_keeps_the_rest(desk: Desk) -> None:
+    """Name and limits stay as they were typed."""
+    with pytest.raises(GuardUnfit, match="needs a role") as one:
+        launch_without_arriving(desk, desk.wish(name="mine", guard="scheduler", budget=3.0))
+    assert one.value.remedy == "awsgpu launch g4dn.xlarge --name mine --budget 3 --guard scheduler --guard-role ARN"
 
 
 def test_a_launch_that_comes_to_nothing_leaves_no_schedule(desk: Desk, role: str) -> None:

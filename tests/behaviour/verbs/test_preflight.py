@@ -260,6 +260,13 @@ def test_wishes_read_back_as_they_are_typed(desk):
     assert options(desk.wish(), ()) == ""
 
 
+def test_a_guard_is_read_back_with_its_role_and_a_role_alone_is_not(desk):
+    """A remedy launches no unguarded machine in a guarded one's place; the setting's role says nothing by itself."""
+    guarded = desk.wish(guard="scheduler", guard_role="arn:aws:iam::123456789012:role/guard")
+    assert options(guarded) == " --guard scheduler --guard-role arn:aws:iam::123456789012:role/guard"
+    assert options(desk.wish(guard_role="arn:aws:iam::123456789012:role/guard")) == ""
+
+
 def test_any_region_finds_what_home_does_not_offer(desk):
     """The remedy of a type that a region lacks says `--any-region`, and that line launches."""
     launch_until_running(desk, instance_type="p3.2xlarge", region="us-east-1", any_region=True)

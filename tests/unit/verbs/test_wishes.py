@@ -1,12 +1,15 @@
 """Options are checked before anybody is asked."""
 
+import dataclasses
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jupyter_awsgpu import settings as configuration
 from jupyter_awsgpu.errors import BadName, BadValue
-from jupyter_awsgpu.verbs.wishes import NAME, wishes_from
+from jupyter_awsgpu.model import Wishes
+from jupyter_awsgpu.verbs.wishes import NAME, OPTIONS, wishes_from
 
 SETTINGS = configuration.load({"region": "us-west-2"})
 
@@ -56,3 +59,8 @@ def test_a_key_file_must_exist(tmp_path):
     """`--key` names a file, found before AWS is asked."""
     with pytest.raises(BadValue, match="no such file"):
         wishes_from(SETTINGS, "p2.xlarge", key_file=tmp_path / "absent.pem")
+
+
+def test_every_wish_can_be_read_back():
+    """A wish without its option would be missing from every remedy; type and region are said apart."""
+    assert {one.name for one in dataclasses.fields(Wishes)} - set(OPTIONS) == {"instance_type", "region"}
