@@ -91,9 +91,10 @@ def options(wishes: Wishes, without: Iterable[str] = ()) -> str:
     """
     usual = Wishes(wishes.instance_type)
     pointless = ("guard_role",) if wishes.guard == "none" else ()  # the setting's, of a line that wants no guard
+    several = {} if wishes.engine else {"nodes": "--count"}  # without an engine they are machines by themselves
     said = [
         _spelled(option, getattr(wishes, field))
-        for field, option in OPTIONS.items()
+        for field, option in (OPTIONS | several).items()
         if field not in (*without, *pointless) and getattr(wishes, field) != getattr(usual, field)
     ]
     return "".join(f" {one}" for one in said)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jupyter_awsgpu.errors import BadValue, Interrupted, NeedsYes, NotAllLaunched, QuotaTooLow
+from jupyter_awsgpu.errors import BadValue, Interrupted, NeedsYes, NotAllLaunched, PlanRefused, QuotaTooLow
 from jupyter_awsgpu.model import InstanceState
 from jupyter_awsgpu.verbs.access import OWNER_FACT
 from jupyter_awsgpu.verbs.data import data_volumes
@@ -116,6 +116,14 @@ def test_a_limit_is_for_all_of_them(desk: Desk) -> None:
         made(desk, 4)
     assert caught.value.facts["needed"] == "16"
     assert alive(desk) == []
+
+
+def test_what_is_refused_twice_leads_to_the_plan_of_all_of_them(desk: Desk) -> None:
+    """The line to the plan counts machines by themselves: `--nodes` would be refused."""
+    desk.aws.quota(LIMIT, 12)
+    with pytest.raises(PlanRefused) as caught:
+        made(desk, 4, disk_gb=20)
+    assert caught.value.remedy == "awsgpu plan g4dn.xlarge --count 4 --disk 20"
 
 
 def test_the_price_is_that_of_all(desk: Desk) -> None:

@@ -158,6 +158,12 @@ def test_a_plan_that_stands_offers_the_launch_with_its_wishes() -> None:
     assert checks.plan(plan).commands == ("awsgpu launch g5.xlarge --name big --spot=prefer",)
 
 
+def test_a_plan_of_machines_by_themselves_offers_the_launch_that_counts_them() -> None:
+    """Several without an engine are what `--count` makes; `--nodes` would be refused."""
+    plan = Plan(Wishes("g4dn.xlarge", name="sweep", nodes=8), "us-west-2", ())
+    assert checks.plan(plan).commands == ("awsgpu launch g4dn.xlarge --name sweep --count 8",)
+
+
 def test_a_plan_of_several_machines_adds_them_up() -> None:
     """Price, disk and address are of all of them; the line to type asks for all of them."""
     itype = InstanceType("g4dn.xlarge", 4, 16384, Gpu("T4", 1, 16384))
