@@ -16,6 +16,7 @@ from jupyter_awsgpu.records.keys import public_line_of
 if TYPE_CHECKING:
     from jupyter_awsgpu.cloud import Cloud
     from jupyter_awsgpu.model import Identity, Instance, Wishes
+    from jupyter_awsgpu.records import Step
     from jupyter_awsgpu.verbs.workbench import Workbench
 
 TAG = "jupyter-awsgpu:"
@@ -113,6 +114,18 @@ def _ensure_group(bench: Workbench, cloud: Cloud, identity: Identity, wishes: Wi
         allow_from=allowed_blocks(bench),
         client_id=bench.records.client_id,
         ssh_port=22,
+    )
+
+
+def tell_access(step: Step, bench: Workbench, wishes: Wishes, access: Access) -> None:
+    """Say which key logs in, and from where: a group of the person's own has rules that are theirs alone."""
+    blocks = ", ".join(_named_blocks(bench))
+    step.say(
+        f"Key {access.key_name}; SSH as the security group {wishes.security_group} allows it"
+        if wishes.security_group is not None
+        else f"Key {access.key_name}; SSH from {blocks} only"
+        if blocks
+        else f"Key {access.key_name}; SSH from this machine's address only"
     )
 
 

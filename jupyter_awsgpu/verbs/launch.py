@@ -31,7 +31,7 @@ from jupyter_awsgpu.model import InstanceState, pin_id
 from jupyter_awsgpu.records import JournalEntry
 from jupyter_awsgpu.remote.packed import make_ready
 from jupyter_awsgpu.remote.user_data import GuestConfig, user_data
-from jupyter_awsgpu.verbs.access import ensure_access, resource_tags
+from jupyter_awsgpu.verbs.access import ensure_access, resource_tags, tell_access
 from jupyter_awsgpu.verbs.arrival import Way
 from jupyter_awsgpu.verbs.attempts import OPEN, REPLAYS, attempt_launch, finish_unanswered, note_found
 from jupyter_awsgpu.verbs.choice import Choice, require_consent
@@ -290,7 +290,7 @@ class Launch:
                 brought.result()
                 self.bench.records.pins.forget_launch(launch_id)
                 raise
-            step.say(f"Key {access.key_name}; SSH from this machine's address only")
+            tell_access(step, self.bench, self.wishes, access)
             data = brought.result()
         prepare_guard(self.bench, choice.cloud, launch_id, has, self.operation)
         return choice.cloud.launch_request(

@@ -135,6 +135,26 @@ def test_a_launch_opens_ssh_to_the_blocks_that_were_named_and_nothing_else(bench
     assert rules_of(bench, box) == {ssh(block, bench.records.client_id) for block in blocks}
 
 
+@pytest.mark.parametrize(
+    ("allow_from", "own_group", "said"),
+    [
+        ("", False, "SSH from this machine's address only"),
+        ("198.51.100.0/24, 192.0.2.9", False, "SSH from 198.51.100.0/24, 192.0.2.9/32 only"),
+        ("198.51.100.0/24", True, "SSH as the security group {group} allows it"),
+    ],
+)
+def test_a_launch_says_who_is_let_in(bench: Workbench, desk: Desk, allow_from: str, own_group: bool, said: str) -> None:
+    """This machine, the blocks that were named in its place, or whom a group of the person's own lets in."""
+    group = None
+    if own_group:
+        group = desk.bench.cloud().place.ec2.create_security_group(GroupName="own", Description="own")["GroupId"]
+    bench.settings.allow_from = allow_from
+    run = replace(bench, hosts=HostsThatAnswer())  # type: ignore[arg-type]
+    launch(run, desk.wish(name="mine", security_group=group), yes=True)
+    (told,) = {event.text for event in desk.heard if event.text.startswith("Key ") and "; SSH" in event.text}
+    assert told.endswith(f"; {said.format(group=group)}")
+
+
 @pytest.mark.parametrize("text", ["everybody", "203.0.113.7/33", "203.0.113.7/24", "192.0.2.1/32,", "::1/129"])
 def test_what_names_nobody_is_refused_before_anything_is_made(bench: Workbench, desk: Desk, text: str) -> None:
     """Neither key pair nor group nor instance, and `plan` says it, too."""
