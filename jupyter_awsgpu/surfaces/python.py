@@ -1,4 +1,4 @@
-"""The same verbs as Python functions: `from jupyter_awsgpu import launch, status`.
+"""Most verbs as Python functions: `from jupyter_awsgpu import launch, status`.
 
 Every function takes `demo`, `region` and `profile`; what is left out comes from the settings. Values
 are `model` values; errors are those of `jupyter_awsgpu.errors`, which a notebook shows as a sentence.
@@ -39,7 +39,7 @@ class Where(TypedDict, total=False):
 class Options(Where, total=False):
     """Every wish of a launch beside its type: sizes in GB, money in dollars; see `awsgpu launch --help`.
 
-    `idle_stop_minutes`, `max_hours` and `budget` take 0 for «no limit».
+    `idle_stop_minutes`, `max_hours` and `budget` take 0 for «no limit», `data_gb` 0 for «no data volume».
     """
 
     name: str
@@ -49,6 +49,7 @@ class Options(Where, total=False):
     any_region: bool
     image: str
     disk_gb: int
+    data_gb: int
     key_file: Path
     spot: Literal["no", "yes", "prefer"]
     max_price: float
@@ -59,6 +60,8 @@ class Options(Where, total=False):
     on_idle: Literal["stop", "terminate"]
     max_hours: float
     budget: float
+    guard: Literal["none", "scheduler"]
+    guard_role: str
     subnet: str
     security_group: str
     instance_profile: str
