@@ -456,12 +456,20 @@ def cost(**where: Unpack[Where]) -> Costs:
 
 
 @_quietly
-def cleanup(*, kinds: tuple[str, ...] = (), yes: bool = False, **where: Unpack[Where]) -> Leftovers:
-    """Return what is left over and would be removed; with `yes`, remove it."""
+def cleanup(
+    *, kinds: tuple[str, ...] = (), ids: tuple[str, ...] = (), yes: bool = False, **where: Unpack[Where]
+) -> Leftovers:
+    """Return what of yours costs money or clutters, all or what is named; with `yes`, remove and return what may go.
+
+    What may hold work (instances, images, volumes, snapshots) goes only by its kind or id, a data volume by its id.
+    """
     from jupyter_awsgpu.verbs.cleanup import cleanup as clear
+    from jupyter_awsgpu.verbs.cleanup import listed
 
     ask = _ask(where)
-    return Leftovers(clear(ask.bench(), kinds=kinds, yes=yes), simulated=ask.simulated, removed=yes)
+    bench = ask.bench()
+    found = clear(bench, kinds=kinds, ids=ids, yes=True) if yes else listed(bench, kinds=kinds, ids=ids)
+    return Leftovers(found, simulated=ask.simulated, removed=yes)
 
 
 @_quietly

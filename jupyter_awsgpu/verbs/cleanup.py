@@ -60,6 +60,12 @@ def leftovers(bench: Workbench) -> tuple[Leftover, ...]:
     return tuple(sorted(found, key=lambda one: (-(one.cost_per_month or 0.0), one.kind, one.name)))
 
 
+def listed(bench: Workbench, *, kinds: tuple[str, ...] = (), ids: tuple[str, ...] = ()) -> tuple[Leftover, ...]:
+    """Return what is ours, or of it what is named: more than `cleanup` would remove, for it costs, too. Read-only."""
+    found = leftovers(bench)
+    return tuple(one for one in found if not (kinds or ids) or one.kind in kinds or one.id in ids)
+
+
 def adopted_here(bench: Workbench) -> set[str]:
     """Return the ids of instances adopted on this machine: in use, and on no list of what may be removed."""
     entries = [one for one in bench.records.journal.entries() if one.wishes.get("adopted") and one.ended is None]

@@ -46,15 +46,11 @@ def cost(ask: Ask, *, bill: bool) -> Any:
 def cleanup(ask: Ask, *, kinds: tuple[str, ...], ids: tuple[str, ...], yes: bool) -> Any:
     """List what of yours still costs money or clutters, with why we take it for yours."""
     from jupyter_awsgpu.verbs.cleanup import cleanup as clear
-    from jupyter_awsgpu.verbs.cleanup import leftovers
+    from jupyter_awsgpu.verbs.cleanup import listed
 
     bench = ask.bench()
-    found = clear(bench, kinds=kinds, ids=ids, yes=True) if yes else _listed(leftovers(bench), kinds, ids)
+    found = clear(bench, kinds=kinds, ids=ids, yes=True) if yes else listed(bench, kinds=kinds, ids=ids)
     return Leftovers(found, simulated=ask.simulated, removed=yes)
-
-
-def _listed(found: tuple[Any, ...], kinds: tuple[str, ...], ids: tuple[str, ...]) -> tuple[Any, ...]:
-    return tuple(one for one in found if not (kinds or ids) or one.kind in kinds or one.id in ids)
 
 
 COMMANDS = {"cost": cost, "cleanup": cleanup}

@@ -109,3 +109,14 @@ def test_python_functions_work_on_the_same_instance(launched: dict[str, Any], aw
     assert plan("g4dn.xlarge", demo=True, region="us-west-2", disk_gb=100).disk_gb == 100
     with pytest.raises(AwsGpuError, match="nobody"):
         stop("nobody", demo=True)
+
+
+def test_cleanup_from_python_hides_nothing_that_costs(launched: dict[str, Any], awsgpu: Callable[..., Outcome]) -> None:
+    """Without yes it lists what the terminal lists, an instance among it; named by its id, that alone."""
+    from jupyter_awsgpu import cleanup
+
+    mine = launched["instance_id"]
+    found = {one.id for one in cleanup(demo=True)}
+    assert mine in found
+    assert found == {one["id"] for one in awsgpu("--json", "cleanup").document}
+    assert [one.id for one in cleanup(demo=True, ids=(mine,))] == [mine]
