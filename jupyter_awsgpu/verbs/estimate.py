@@ -47,7 +47,9 @@ def notes(
     """Return what a person should have read before launching; `wishes` has the disk it would get."""
     lines = [_ending(wishes, price)]
     if wishes.spot != "no":
-        lines.append("A spot instance may be taken back with two minutes' notice; idle, it terminates.")
+        lines.append(
+            "A spot instance may be taken back with two minutes' notice; at every limit it terminates, with its disk."
+        )
     if price is not None and price.source == "catalogue":
         lines.append(f"The price is from the catalogue of {price.as_of}, not from AWS.")
     if price is None:

@@ -91,6 +91,12 @@ def launched(desk):
     return launch_without_arriving(desk, desk.wish(name="first"))
 
 
+def test_a_plan_of_a_spot_instance_says_that_every_limit_deletes_its_disk(desk):
+    """A spot instance cannot be stopped: the cap and the budget terminate it, as idleness does."""
+    (said,) = [note for note in plan(desk.bench, desk.wish(spot="yes", budget=5.0)).notes if "spot" in note]
+    assert "at every limit it terminates, with its disk" in said
+
+
 def test_expired_credentials_leave_the_rest_unknown(desk):
     """Where AWS does not know who asks, that is the one refusal; what could not be asked is no refusal."""
     desk.aws.fail("*", "ExpiredToken", times=None)
