@@ -28,7 +28,7 @@ def run(ask: Ask, *, name: str | None, detach: bool, script: str, args: tuple[st
     """Run a script or a notebook of this machine on an instance; it goes on with the laptop shut.
 
     It runs in ~/work there, with what was pushed. Leaving (Ctrl-C) leaves it running. A notebook's executed copy
-    comes back beside this one.
+    comes as RUN.ipynb into this folder if this still follows when it ends; runs --fetch RUN brings it at any time.
     """
     from jupyter_awsgpu.verbs.run import run as start
 
