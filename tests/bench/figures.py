@@ -93,7 +93,7 @@ def markdown(figures: list[Figure], peers: list[Peer], *, rounds: int) -> str:
     ]
     for one in figures:
         unit = f" {one.unit}" if one.unit and one.seen is not None else ""
-        said = " ".join(part for part in (one.verdict, one.note) if part)
+        said = "; ".join(part for part in (one.verdict, one.note) if part)
         lines.append(f"| {one.what} | {number(one.goal)} | {number(one.seen)}{unit} | {said} |")
     lines += [
         "",
