@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from jupyter_awsgpu.cloud.clouds import Clouds
     from jupyter_awsgpu.cloud.network import Subnet
     from jupyter_awsgpu.cloud.place import Place
-    from jupyter_awsgpu.cloud.request import Market, Request
+    from jupyter_awsgpu.cloud.request import ByPrice, Market, Request
     from jupyter_awsgpu.cloud.watch import Watch
     from jupyter_awsgpu.model import (
         Image,
@@ -299,14 +299,25 @@ class Cloud:
             placement_group=placement_group,
         )
 
-    def in_zone(self, request_: Request, zone: str | None, *, market: Market, client_token: str) -> Request:
-        """Return a copy of a request for one zone and market, with its own token and the market's price tag."""
-        price, name = None, request_["InstanceType"]
-        if market == "spot":
-            price = self.spot_price(name, zone)  # each zone has a price of its own
-        elif "InstanceMarketOptions" in request_:
-            price = self.price(name)
-        return request.in_zone(request_, zone, market=market, client_token=client_token, price=price)
+    def in_zone(
+        self,
+        request_: Request,
+        zone: str | None,
+        *,
+        market: Market,
+        client_token: str,
+        by_price: ByPrice | None = None,
+    ) -> Request:
+        """Return a copy of a request for one zone and market, with its own token and what hangs on the price there."""
+        price = None
+        if market == "spot" or "InstanceMarketOptions" in request_:
+            price = self._price_in(request_["InstanceType"], zone, market)
+        return request.in_zone(request_, zone, market=market, client_token=client_token, price=price, by_price=by_price)
+
+    def _price_in(self, name: str, zone: str | None, market: Market) -> Price | None:
+        """Return the price of one market: each zone's spot price is its own; unknown, it is on demand at most."""
+        spot = self.spot_price(name, zone) if market == "spot" else None
+        return spot or self.price(name)
 
     def run(self, request_: Mapping[str, Any]) -> tuple[Instance, ...]:
         """Send the request once. Raises `NoCapacity`, `QuotaTooLow` and whatever else AWS answers."""

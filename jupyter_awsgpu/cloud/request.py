@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import copy
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 from jupyter_awsgpu.cloud import tags
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 Request = dict[str, Any]
 Market = Literal["on-demand", "spot"]
+ByPrice = Callable[["Price | None"], tuple[dict[str, str], bytes]]
+"""What of a request hangs on the price of an hour: tags, and the user data."""
 
 TAGGED = ("instance", "volume", "network-interface")
 SPOT_REQUEST = "spot-instances-request"
@@ -68,11 +71,18 @@ def launch_request(
 
 
 def in_zone(
-    request: Request, zone: str | None, *, market: Market, client_token: str, price: Price | None = None
+    request: Request,
+    zone: str | None,
+    *,
+    market: Market,
+    client_token: str,
+    price: Price | None = None,
+    by_price: ByPrice | None = None,
 ) -> Request:
     """Return a copy of the request for one zone and market, with a token of its own.
 
-    `price` becomes the tag of what the hour costs, where zone or market make it another than the request's.
+    `price` becomes the tag of what the hour costs, where zone or market make it another than the request's;
+    what limits the money spent is then `by_price`, too.
     """
     asked = copy.deepcopy(request)
     asked["ClientToken"] = client_token
@@ -87,6 +97,11 @@ def in_zone(
         _tag_spot_request(asked)
     if price is not None:
         _set_tag(asked, tags.PRICE, f"{price.per_hour:g} {price.currency}")
+    if price is not None and by_price is not None:
+        counted, data = by_price(price)
+        asked["UserData"] = base64.b64encode(data).decode("ascii")
+        for key, value in counted.items():
+            _set_tag(asked, key, value)
     return asked
 
 

@@ -21,7 +21,7 @@ from jupyter_awsgpu.errors import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from jupyter_awsgpu.cloud.request import Market
+    from jupyter_awsgpu.cloud.request import ByPrice, Market
     from jupyter_awsgpu.model import Instance, Wishes
     from jupyter_awsgpu.records import JournalEntry, Operation, Step
     from jupyter_awsgpu.verbs.choice import Choice
@@ -49,17 +49,20 @@ def attempt_launch(
     request: dict[str, Any],
     operation: Operation,
     *,
+    by_price: ByPrice | None = None,
     replays: int = REPLAYS,
 ) -> tuple[Instance, ...]:
     """Ask for the instances in each market and zone until EC2 gives them: all of a cluster, or none.
 
+    Each market has its price, and what is counted by it is made `by_price` for each request.
     A capacity error moves on to the next zone with a new token; a quota error stops at once. Raises
     `NoCapacity` with all that was tried, or what else EC2 refused. A request without answer is sent `replays` times.
     """
     tried: list[str] = []
     with operation.step("request", "Asking EC2 for the instance") as step:
         for number, (zone, market) in enumerate(_markets(choice), start=1):
-            asked = choice.cloud.in_zone(request, zone, market=market, client_token=f"{entry.launch_id}-{number}")
+            token = f"{entry.launch_id}-{number}"
+            asked = choice.cloud.in_zone(request, zone, market=market, client_token=token, by_price=by_price)
             try:
                 made, entry = _send(bench, choice, entry, asked, step, replays=replays)
             except (NoCapacity, ZoneNotOffered, SpotPriceTooLow, SpotQuotaTooLow) as exc:

@@ -50,6 +50,8 @@ def notes(
         lines.append(
             "A spot instance may be taken back with two minutes' notice; at every limit it terminates, with its disk."
         )
+    if wishes.spot != "no" and wishes.budget is not None:
+        lines.append("A spot price may rise while the instance runs; a budget is counted at the price it begins with.")
     if price is not None and price.source == "catalogue":
         lines.append(f"The price is from the catalogue of {price.as_of}, not from AWS.")
     if price is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 import threading
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu._version import __version__
@@ -60,8 +61,8 @@ from jupyter_awsgpu.verbs.start import start_all, wait_until_all_run
 from jupyter_awsgpu.verbs.wishes import options, remedies_of, require_same_wishes
 
 if TYPE_CHECKING:
-    from jupyter_awsgpu.cloud.request import Request
-    from jupyter_awsgpu.model import Identity, Instance, Offer, Volume, Wishes
+    from jupyter_awsgpu.cloud.request import ByPrice, Request
+    from jupyter_awsgpu.model import Identity, Instance, Offer, Price, Volume, Wishes
     from jupyter_awsgpu.records import Operation
     from jupyter_awsgpu.verbs.access import Access
     from jupyter_awsgpu.verbs.workbench import Workbench
@@ -251,7 +252,7 @@ class Launch:
             step.say(_sentence(choice))
         launch_id = f"l-{secrets.token_hex(8)}"
         has = self._tags(identity, launch_id, choice) | place_tags(place)
-        request = self._request(identity, choice, launch_id, has, place)
+        request, by_price = self._request(identity, choice, launch_id, has, place)
         entry = JournalEntry(
             launch_id=launch_id,
             name=self.wishes.name,
@@ -261,7 +262,7 @@ class Launch:
             wishes=_plain(self.wishes),
         )
         try:
-            made = self._requested(choice, entry, request)
+            made = self._requested(choice, entry, request, by_price)
         except AwsGpuError as exc:
             if not isinstance(exc, OPEN):
                 drop_prepared(self.bench, choice.cloud, launch_id, has)
@@ -277,8 +278,8 @@ class Launch:
 
     def _request(
         self, identity: Identity, choice: Choice, launch_id: str, has: dict[str, str], place: Place | None
-    ) -> Request:
-        """Make what a launch needs beside its machines, and return the request for these."""
+    ) -> tuple[Request, ByPrice]:
+        """Make what a launch needs beside its machines; return the request for these, and what counts its money."""
         count = 1 if place else self.wishes.nodes
         with self.operation.step("access", "Key pair and security group") as step, parallel(1) as pool:
             brought = pool.submit(self._brought, launch_id, choice, count)
@@ -291,39 +292,54 @@ class Launch:
                 self.bench.records.pins.forget_launch(launch_id)
                 raise
             tell_access(step, self.bench, self.wishes, access)
-            data = brought.result()
+            by_price = brought.result()
         prepare_guard(self.bench, choice.cloud, launch_id, has, self.operation)
-        return choice.cloud.launch_request(
+        request = choice.cloud.launch_request(
             wishes=replace(self.wishes, disk_gb=choice.disk_gb, nodes=count),
             image=choice.image,
             zone=None,
             key_name=access.key_name,
             group_ids=(*access.group_ids, *more_groups),
-            user_data=data,
+            user_data=by_price(choice.paid)[1],
             client_token=launch_id,
             tags=has,
             price=choice.paid,
             placement_group=placement,
         )
+        return request, by_price
 
     def _access(self, identity: Identity, choice: Choice) -> Access:
         return ensure_access(self.bench, choice.cloud, identity, self.wishes, choice.vpc_id)
 
-    def _requested(self, choice: Choice, entry: JournalEntry, request: dict[str, Any]) -> tuple[Instance, ...]:
-        return attempt_launch(self.bench, choice, entry, request, self.operation, replays=self.replays)
+    def _requested(
+        self, choice: Choice, entry: JournalEntry, request: dict[str, Any], by_price: ByPrice
+    ) -> tuple[Instance, ...]:
+        return attempt_launch(
+            self.bench, choice, entry, request, self.operation, by_price=by_price, replays=self.replays
+        )
 
     def _running(self, made: tuple[Instance, ...]) -> tuple[Instance, ...]:
         return wait_until_all_run(self.bench, made, self.operation)
 
-    def _brought(self, launch_id: str, choice: Choice, count: int) -> bytes:
-        """Pin a first host key for `count` machines and return the user data that brings it.
+    def _brought(self, launch_id: str, choice: Choice, count: int) -> ByPrice:
+        """Pin a first host key for `count` machines and return what makes, for a price, the user data that brings it.
 
-        Made while AWS is asked for key and group.
+        Made while AWS is asked for key and group. Each zone and market has its price, and which one a machine is
+        bought at is known only with the request: every request's limits of money are counted at its own.
         """
         private, public = generate_host_key()
         for index in range(count):
             self.bench.records.pins.write(pin_id(launch_id, index), (public,))
-        return user_data(self._guest_config(launch_id, choice), (private, public), choice.image.user)
+
+        @cache
+        def at_rate(rate: float | None) -> bytes:
+            return user_data(self._guest_config(launch_id, choice, rate), (private, public), choice.image.user)
+
+        def by_price(price: Price | None) -> tuple[dict[str, str], bytes]:
+            return self._guard_tags(choice, price), at_rate(self._rate(choice, price))
+
+        by_price(choice.paid)
+        return by_price
 
     def _tags(self, identity: Identity, launch_id: str, choice: Choice) -> dict[str, str]:
         more = {
@@ -336,15 +352,17 @@ class Launch:
         if choice.paid is not None:
             more["price"] = f"{choice.paid.per_hour:g} {choice.paid.currency}"
         has = {"Name": f"awsgpu-{self.wishes.name}", **resource_tags(identity, **more), **cluster_tags(self.wishes)}
-        rate = self._rate(choice)
-        return has | guard_tags(self.wishes, rate and rate * self.wishes.nodes)
+        return has | self._guard_tags(choice, choice.paid)
 
-    def _rate(self, choice: Choice) -> float | None:
-        """Return what an hour of it costs in all."""
-        per_hour = choice.paid.per_hour if choice.paid else None
-        return hourly_rate(choice.cloud, per_hour, choice.disk_gb, self.data_gb)
+    def _guard_tags(self, choice: Choice, price: Price | None) -> dict[str, str]:
+        rate = self._rate(choice, price)
+        return guard_tags(self.wishes, rate and rate * self.wishes.nodes)
 
-    def _guest_config(self, launch_id: str, choice: Choice) -> GuestConfig:
+    def _rate(self, choice: Choice, price: Price | None) -> float | None:
+        """Return what an hour of it costs in all, at a price of its own."""
+        return hourly_rate(choice.cloud, price.per_hour if price else None, choice.disk_gb, self.data_gb)
+
+    def _guest_config(self, launch_id: str, choice: Choice, rate: float | None) -> GuestConfig:
         wishes, settings = self.wishes, self.bench.settings
         return GuestConfig(
             name=wishes.name,
@@ -354,7 +372,7 @@ class Launch:
             on_idle="terminate" if wishes.spot == "yes" else wishes.on_idle,
             max_hours=wishes.max_hours,
             budget=wishes.budget and wishes.budget / wishes.nodes,  # every machine of a cluster has its share
-            price_per_hour=self._rate(choice),
+            price_per_hour=rate,
             python=wishes.python,
             cuda=wishes.cuda,
             environment=self.way.brings[0][0] if self.way.brings else None,

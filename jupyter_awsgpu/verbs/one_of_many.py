@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from jupyter_awsgpu.cloud import Cloud
+    from jupyter_awsgpu.cloud.request import ByPrice
     from jupyter_awsgpu.cloud.watch import Watch
     from jupyter_awsgpu.model import Event, Identity, Instance, Volume, Wishes
     from jupyter_awsgpu.records import JournalEntry, Operation
@@ -180,9 +181,11 @@ class OneOfMany(Launch):
         ask = super()._other_regions
         return self._common.once(("regions", tried), lambda: ask(tried))
 
-    def _requested(self, choice: Choice, entry: JournalEntry, request: dict[str, Any]) -> tuple[Instance, ...]:
+    def _requested(
+        self, choice: Choice, entry: JournalEntry, request: dict[str, Any], by_price: ByPrice
+    ) -> tuple[Instance, ...]:
         with self._common.requesting():
-            return super()._requested(choice, entry, request)
+            return super()._requested(choice, entry, request, by_price)
 
     def _access(self, identity: Identity, choice: Choice) -> Access:  # noqa: ARG002 - all are of one
         self._tries += 1

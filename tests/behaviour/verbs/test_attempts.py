@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import gzip
+import json
 from dataclasses import replace
 
 import pytest
@@ -22,6 +25,7 @@ from jupyter_awsgpu.verbs.arrival import Way
 from jupyter_awsgpu.verbs.attempts import REPLAYS, finish_unanswered
 from jupyter_awsgpu.verbs.choice import decide
 from jupyter_awsgpu.verbs.launch import Launch, launch
+from jupyter_awsgpu.verbs.rates import hourly_rate
 
 
 def launch_without_arriving(desk, wishes):
@@ -264,6 +268,37 @@ def test_spot_preferred_falls_back_to_on_demand(desk):
     assert not box.spot
     assert any("on demand: the spot market had none" in event.text for event in desk.heard)
     assert box.price_per_hour == pytest.approx(0.526)
+
+
+def counts_by(desk, box):
+    """Return what an instance was told at its birth: the price it counts a budget by, and its last guard's minutes."""
+    ec2 = desk.bench.cloud().place.ec2
+    answer = ec2.describe_instance_attribute(InstanceId=box.instance_id, Attribute="userData")
+    text = gzip.decompress(base64.b64decode(answer["UserData"]["Value"])).decode()
+    document = json.loads(text.partition("\n")[2])
+    files = {one["path"]: one["content"] for one in document["write_files"]}
+    return json.loads(files["/etc/awsgpu/config.json"])["price_per_hour"], int(document["bootcmd"][0][-1])
+
+
+def test_a_budget_is_counted_on_demand_where_the_spot_market_had_none(desk):
+    """`--spot prefer` was shown the spot price: what it fell back to ends it by its own, after less time."""
+    box = launch_without_arriving(desk, desk.wish(spot="prefer", max_price=0.01, budget=1))
+    rate, minutes = counts_by(desk, box)
+    assert 0.526 < rate < 0.56
+    assert minutes == int(1 / rate * 60) + 1
+
+
+def test_a_budget_is_counted_at_the_spot_price_of_the_zone_that_gave_it(desk):
+    """The cheapest zone is empty: the next one's hour is dearer, and that is what the budget pays."""
+    cloud = desk.bench.cloud()
+    prices = {zone: cloud.spot_price("g4dn.xlarge", zone).per_hour for zone in cloud.zones_offering("g4dn.xlarge")}
+    cheapest, next_one = sorted(prices, key=prices.get)[:2]
+    desk.aws.fail("RunInstances", "InsufficientInstanceCapacity", zone=cheapest, times=None)
+    box = launch_without_arriving(desk, desk.wish(spot="yes", budget=1))
+    assert (box.zone, box.spot) == (next_one, True)
+    rate, minutes = counts_by(desk, box)
+    assert rate == pytest.approx(hourly_rate(cloud, prices[next_one], box.root_gb))
+    assert minutes == int(1 / rate * 60) + 1
 
 
 def test_any_region_goes_on_to_the_next_cheapest(desk):

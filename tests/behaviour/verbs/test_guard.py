@@ -67,6 +67,15 @@ def test_a_budget_ends_it_earlier(desk: Desk, role: str) -> None:
     assert schedule(desk, box)["Target"]["Arn"].endswith("ec2:terminateInstances")
 
 
+def test_a_budget_ends_what_fell_back_to_on_demand_by_its_own_price(desk: Desk, role: str) -> None:
+    """The spot market had none: the schedule acts when the money is spent on demand, not when it were on spot."""
+    wish = desk.wish(name="mine", guard="scheduler", guard_role=role, budget=1.0, spot="prefer", max_price=0.01)
+    box = launch_without_arriving(desk, wish)
+    hours = float(dict(box.tags)["jupyter-awsgpu:guard-hours"])
+    assert 1.0 / 0.56 < hours < 1.0 / 0.526
+    assert schedule(desk, box)["ScheduleExpression"] == ends(box, hours)
+
+
 def test_stop_removes_it_and_start_arms_it_anew(desk: Desk, role: str) -> None:
     """A stopped instance has none; the next run has its own, counted from its own start."""
     box = launch_without_arriving(desk, desk.wish(name="mine", guard="scheduler", guard_role=role, max_hours=6))
