@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import re
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING
 
 from jupyter_awsgpu.errors import StateUnreadable
+from jupyter_awsgpu.model import InstanceState
 from jupyter_awsgpu.records.files import private_folder, read_document, write_document
 
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from jupyter_awsgpu.model import Instance
 
 _SAFE = re.compile(r"[^A-Za-z0-9._-]")
+
+APART_S = 60.0
+"""Seconds between two notes that an instance runs unchanged: whoever watches looks far more often."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,17 @@ class Sighting:
     root_gb: int | None
 
 
+def _ran_until(instance: Instance, at: float) -> float | None:
+    """Return the moment until which the instance surely ran, as seen now: it runs, or did until the date of its end.
+
+    A spot instance of ours cannot be stopped, and one that ended itself was awake to do so.
+    """
+    if instance.state is InstanceState.RUNNING:
+        return at
+    awake = (instance.spot and not instance.adopted) or "InstanceInitiatedShutdown" in (instance.state_reason or "")
+    return instance.stopped_at.timestamp() if awake and not instance.state.alive and instance.stopped_at else None
+
+
 class Ledger:
     """One file of sightings an instance, kept after its end for `cost`."""
 
@@ -44,7 +59,10 @@ class Ledger:
         self._folder = folder
 
     def see(self, instance: Instance, at: float) -> None:
-        """Note how the instance stands, unless that is what the last line says already."""
+        """Note how the instance stands, unless that is what the last line says already, and until when it surely ran.
+
+        That it was missed once is no longer so: another account's list does not have it.
+        """
         sighting = Sighting(
             at=at,
             state=instance.state.value,
@@ -56,7 +74,12 @@ class Ledger:
             price=instance.price_per_hour,
             root_gb=instance.root_gb,
         )
+        self._beside(instance.instance_id, "missed").unlink(missing_ok=True)
         seen = self.sightings(instance.instance_id)
+        ran = _ran_until(instance, at)
+        if seen and ran is not None and ran - seen[-1].at >= APART_S:
+            document = {"started": sighting.started, "at": ran}
+            write_document(self._beside(instance.instance_id, "ran"), document, durable=False)
         if seen and (seen[-1].state, seen[-1].started) == (sighting.state, sighting.started):
             return
         path = private_folder(self._folder) / f"{_SAFE.sub('_', instance.instance_id)}.jsonl"
@@ -65,7 +88,7 @@ class Ledger:
             file.write(json.dumps(asdict(sighting)) + "\n")
 
     def sightings(self, instance_id: str) -> tuple[Sighting, ...]:
-        """Return what was seen of an instance, oldest first."""
+        """Return what was seen of an instance, oldest first, each run with the last moment at which it surely ran."""
         path = self._folder / f"{_SAFE.sub('_', instance_id)}.jsonl"
         try:
             lines = path.read_text(encoding="utf-8").splitlines()
@@ -77,7 +100,16 @@ class Ledger:
                 found.append(Sighting(**json.loads(line)))
             except (ValueError, TypeError):
                 continue  # a half-written line of a killed process
-        return tuple(found)
+        return tuple(self._with_last_look(instance_id, found))
+
+    def _with_last_look(self, instance_id: str, found: list[Sighting]) -> list[Sighting]:
+        """Return the sightings with a further one, of when the instance was last known to run unchanged."""
+        path = self._beside(instance_id, "ran")
+        started, at = self._number(path, "started"), self._number(path, "at")
+        for index, one in reversed(list(enumerate(found))):
+            if at is not None and one.state == InstanceState.RUNNING and one.started == started and one.at < at:
+                return [*found[: index + 1], replace(one, at=at), *found[index + 1 :]]
+        return found
 
     def missed(self, instance_id: str, at: float) -> float:
         """Note that EC2 no longer lists an instance, and return when that was first seen (epoch seconds)."""

@@ -1,7 +1,7 @@
 """`cost`: what everything of ours has cost: instances by state, disks, addresses, images. What nobody saw is a range.
 
-EC2 says when an instance was last started, and when it last stopped; our ledger says how it stood
-whenever a verb looked; the instance's own log says how long it ran in all, whenever it was read. Between
+EC2 says when an instance was last started, and when it last stopped or was terminated; our ledger says how it
+stood whenever a verb looked; the instance's own log says how long it ran in all, whenever it was read. Between
 two sightings that leave a gap, the instance ran between nothing and all of the time.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import zip_longest
+from itertools import groupby, zip_longest
 from typing import TYPE_CHECKING
 
 from jupyter_awsgpu.errors import AwsGpuError
@@ -36,6 +36,7 @@ ADDRESS_PER_HOUR = 0.005
 """A public IPv4 address in use, dollars an hour (Amazon VPC price list, since 2024-02-01)."""
 
 RUNNING = ("pending", "running")
+AT_REST = ("stopping", "stopped")
 GONE = ("shutting-down", "terminated")
 EVER = (float("-inf"), float("inf"))
 
@@ -82,26 +83,33 @@ class Prices:
 def runs(seen: Sequence[Sighting], now: float, *, exists: bool = True) -> list[Run]:
     """Return the runs that were seen, each with the range of its end (times in epoch seconds).
 
-    A run is told by EC2's start time, and its last sighting tells how it ended. `exists` says
+    A run is told by EC2's start time; all its sightings together tell how it ended. `exists` says
     whether EC2 still lists the instance; if not, a run last seen running ended nobody knows when.
     """
-    found = []
-    for one, following in zip_longest(seen, seen[1:]):
-        if following is not None and following.started == one.started:
-            continue  # a later sighting of the same run knows more
-        latest = following.started if following is not None else now
-        end = _end_of_run(one, latest, known=following is None and exists)
-        found.append(Run(one.started, end, one.price))
+    found, each = [], [tuple(rows) for _, rows in groupby(seen, key=lambda one: one.started)]
+    for rows, following in zip_longest(each, each[1:]):
+        latest = following[0].started if following is not None else now
+        end = _end_of_run(rows, latest, known=following is None and exists)
+        found.append(Run(rows[0].started, end, rows[-1].price))
     return found
 
 
-def _end_of_run(one: Sighting, latest: float, *, known: bool) -> Hours:
-    """Return the earliest and the latest moment (epoch seconds) at which this run ended."""
-    if one.state in RUNNING:
-        return Hours(latest if known else one.at, latest)
-    if one.stopped is not None:
-        return Hours(one.stopped, one.stopped)
-    return Hours(one.started, one.at)
+def _end_of_run(rows: Sequence[Sighting], latest: float, *, known: bool) -> Hours:
+    """Return the earliest and the latest moment (epoch seconds) at which the run of these sightings ended.
+
+    The date of a stop is exact. That of a termination is not: EC2 names its last change only, and the instance
+    may have lain stopped before.
+    """
+    started, last = rows[0].started, rows[-1]
+    if last.state in RUNNING:
+        return Hours(latest if known else last.at, latest)
+    for one in rows:
+        if one.state in AT_REST and one.stopped is not None:
+            return Hours(one.stopped, one.stopped)
+    ran = max((one.at for one in rows if one.state in RUNNING), default=started)
+    over = [one.at for one in rows if one.state not in RUNNING]
+    most = max(started, min(over + [one.stopped for one in rows if one.state in GONE and one.stopped is not None]))
+    return Hours(min(ran, most), most)
 
 
 def running_hours(seen: Sequence[Sighting], now: float, *, exists: bool = True, own: OwnLog | None = None) -> Hours:

@@ -36,6 +36,26 @@ def test_a_stop_without_a_date_is_a_range():
     assert hours(seen(9, "stopped"), now=20) == (0.0, 9.0)
 
 
+def test_the_time_an_instance_lay_stopped_is_not_charged_once_it_is_terminated():
+    """EC2 then names the date of the termination: the run ended with the stop that was dated before."""
+    rows = (seen(1, "running"), seen(24, "stopped", stopped=3), seen(240, "terminated", stopped=239.5))
+    assert hours(*rows, now=240) == (3.0, 3.0)
+
+
+def test_a_termination_may_have_come_long_after_the_end_of_the_run():
+    """Seen running, then gone: it ran at least until our last look, and till the termination at most."""
+    rows = (seen(1, "running"), seen(5, "running"), seen(240, "terminated", stopped=239.5))
+    assert hours(*rows, now=240) == (5.0, 239.5)
+    assert hours(seen(9, "stopped"), seen(240, "terminated", stopped=239.5), now=240) == (0.0, 9.0)
+
+
+def test_the_instances_own_log_says_how_long_it_ran_before_it_was_terminated():
+    """Read after four of its hours, then nobody looked: what is not known is the time from there on."""
+    rows = [seen(1, "running"), seen(10, "terminated", stopped=9)]
+    found = running_hours(rows, 10 * H, own=OwnLog(ran_s=4 * H, at=4 * H))
+    assert (found.low, found.high) == pytest.approx((4.0, 9.0))
+
+
 def test_a_second_run_is_added():
     """A new start time is a new run."""
     assert hours(seen(1, "running"), seen(3, "stopped", stopped=3), seen(11, "running", started=10), now=12) == (
