@@ -15,7 +15,7 @@ The tree:
     ├── ChoiceError           the wish does not fit together
     │   └── TypeNotOffered · ZoneNotOffered · ImageNotFound · ImageNameTaken · ImageUnsuitable · DiskTooSmall
     │       DriverUnfit · NoDefaultVpc · NoSubnet · KeyPairTaken · GroupMissing · PlanRefused
-    │       ResizeUnfit · DiskChangedLately · GuardUnfit
+    │       ResizeUnfit · DiskChangedLately · GuardUnfit · PriceUnknown
     ├── CapacityError         the wish fits, and AWS has none to give
     │   └── QuotaTooLow · NoCapacity · SpotQuotaTooLow · SpotPriceTooLow
     │       NoAddress · NoCapacityAnywhere · NoCapacityToStart · NoCapacityAtData · NotAllNodes
@@ -519,6 +519,15 @@ class GuardUnfit(ChoiceError):
     code = "guard-unfit"
     cause = "The schedule that ends the instance from outside cannot be made: {why}."
     remedy_template = "{command}"
+
+
+class PriceUnknown(ChoiceError):
+    """A budget of hours that have no price. Facts: instance_type, region."""
+
+    code = "price-unknown"
+    cause = "A budget cannot be kept: what {instance_type} costs an hour in {region} is unknown here."
+    remedy_template = "awsgpu launch {instance_type}{options} --budget none --max-hours 12"
+    speaks_for = ("budget", "max_hours")
 
 
 # ── capacity ─────────────────────────────────────────────────────────────────────────────────

@@ -173,6 +173,8 @@ class Image:
     """What its snapshots cost a month at most, where it is one's own."""
     supports: tuple[str, ...] = ()
     """Families of GPU types it runs on, e.g. `g4dn`; filled where images are listed."""
+    software: str | None = None
+    """What of it may be billed beside the price of plain Linux: another system, a product of the Marketplace."""
 
     @property
     def has_driver(self) -> bool:

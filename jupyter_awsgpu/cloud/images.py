@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from jupyter_awsgpu.model import InstanceType
 
 
+PLAIN = "Linux/UNIX"
+"""What EC2 calls a system that costs nothing beside the instance (EC2 User Guide, «AMI billing information fields»)."""
+
+
 def image(place: Place, wish: str | None, itype: InstanceType) -> Image:
     """Return the image that a wish means for a type; without a wish, the best there is for its GPU.
 
@@ -188,7 +192,16 @@ def described(
         owner=has.get(tags.OWNER),
         made_of=has.get(tags.MADE_OF),
         frozen=tags.FROZEN in has,
+        software=_software(answer),
     )
+
+
+def _software(answer: Mapping[str, Any]) -> str | None:
+    """Return what an image brings that the price of plain Linux does not contain; None for plain Linux alone."""
+    system = str(answer.get("PlatformDetails") or PLAIN)
+    found = [] if system == PLAIN else [system]
+    found += [f"Marketplace product {one['ProductCodeId']}" for one in answer.get("ProductCodes") or ()]
+    return ", ".join(found) or None
 
 
 def _root_gb(answer: Mapping[str, Any], root: str) -> int:

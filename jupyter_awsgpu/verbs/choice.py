@@ -16,9 +16,11 @@ from jupyter_awsgpu.errors import (
     DriverUnfit,
     FreePlan,
     NeedsYes,
+    PriceUnknown,
     UnknownZone,
     ZoneNotOffered,
 )
+from jupyter_awsgpu.verbs.estimate import billed_apart
 from jupyter_awsgpu.verbs.wishes import options
 
 if TYPE_CHECKING:
@@ -56,7 +58,7 @@ def decide(bench: Workbench, wishes: Wishes) -> Choice:
     """Resolve wishes to one choice, or raise the first reason why there is none.
 
     Raises `UnknownType`, `TypeNotOffered`, `ZoneNotOffered`, `UnknownZone`, `ImageNotFound`,
-    `ImageUnsuitable`, `DriverUnfit`, `DiskTooSmall`.
+    `ImageUnsuitable`, `DriverUnfit`, `DiskTooSmall`, `PriceUnknown`.
     """
     cloud, name = bench.cloud(wishes.region), wishes.instance_type
     with parallel(7) as pool:
@@ -68,6 +70,7 @@ def decide(bench: Workbench, wishes: Wishes) -> Choice:
         spot = pool.submit(cloud.spot_price, name, wishes.zone) if wishes.spot != "no" else None
         itype = cloud.instance_type(name)
         offered.result()
+        require_countable(cloud, wishes, spot.result() if spot else None, price.result())
         chosen = cloud.image(wishes.image, itype)
         require_driver(itype, chosen, wishes)
         return Choice(
@@ -159,15 +162,27 @@ def require_consent_first(bench: Workbench, wishes: Wishes, *, yes: bool) -> Non
 
 
 def require_consent(bench: Workbench, choice: Choice, *, yes: bool) -> None:
-    """Ask for `--yes` above the price a person has set (`confirm_above`)."""
-    limit = float(bench.settings.confirm_above)
+    """Ask for `--yes` above the price a person has set (`confirm_above`), and where no price says all it costs."""
+    what = None if yes else _to_agree_to(choice, float(bench.settings.confirm_above))
+    if what is not None:
+        command = f"awsgpu launch {choice.instance_type.name}{options(choice.wishes)}"
+        raise NeedsYes(what=what, command=command, verb="launch")
+
+
+def _to_agree_to(choice: Choice, limit: float) -> str | None:
+    """Return the sentence that wants a yes; None where the price is known, whole, and within the limit."""
+    name, nodes = choice.instance_type.name, choice.wishes.nodes
     price = highest(choice.wishes, choice.spot_price, choice.price)
-    nodes = choice.wishes.nodes
-    if not yes and price is not None and price.per_hour * nodes > limit:
-        name = choice.instance_type.name
-        each = f"{nodes} machines of {name} cost {price.times(nodes)}" if nodes > 1 else f"{name} costs {price}"
-        raise NeedsYes(
-            what=f"{each}, above your limit of ${limit:g}/h.",
-            command=f"awsgpu launch {name}{options(choice.wishes)}",
-            verb="launch",
-        )
+    if price is None:
+        several = f"{nodes} machines of {name}" if nodes > 1 else name
+        return f"What {several} would cost is unknown here: neither AWS's price list nor the shipped catalogue has it."
+    each = f"{nodes} machines of {name} cost {price.times(nodes)}" if nodes > 1 else f"{name} costs {price}"
+    if choice.image.software:
+        return f"{each}. {billed_apart(choice.image.software)}"
+    return f"{each}, above your limit of ${limit:g}/h." if price.per_hour * nodes > limit else None
+
+
+def require_countable(cloud: Cloud, wishes: Wishes, spot: Price | None, price: Price | None) -> None:
+    """Refuse a budget where no price says how many hours it buys (`PriceUnknown`): it would end nothing."""
+    if wishes.budget is not None and highest(wishes, spot, price) is None:
+        raise PriceUnknown(instance_type=wishes.instance_type, region=cloud.region)

@@ -41,8 +41,21 @@ def minutes_to_ready(itype: InstanceType, image: Image | None) -> float | None:
     return BOOT_MINUTES + DRIVER_MINUTES
 
 
+def billed_apart(software: str) -> str:
+    """Say what an image brings that no figure of ours contains."""
+    return (
+        f"The software of its image ({software}) is billed apart, at a price unknown here; a budget does not count it."
+    )
+
+
 def notes(
-    itype: InstanceType, wishes: Wishes, price: Price | None, image_month: float | None, currency: str
+    itype: InstanceType,
+    wishes: Wishes,
+    price: Price | None,
+    image: Image | None,
+    *,
+    image_month: float | None,
+    currency: str,
 ) -> tuple[str, ...]:
     """Return what a person should have read before launching; `wishes` has the disk it would get."""
     lines = [_ending(wishes, price)]
@@ -56,6 +69,8 @@ def notes(
         lines.append(f"The price is from the catalogue of {price.as_of}, not from AWS.")
     if price is None:
         lines.append("The price is unknown here: neither AWS's price list nor the shipped catalogue could say it.")
+    if image is not None and image.software:
+        lines.append(billed_apart(image.software))
     if itype.free_tier:
         more = f"; of {wishes.disk_gb} GB the rest costs" if (wishes.disk_gb or 0) > FREE_DISK_GB else ""
         lines.append(

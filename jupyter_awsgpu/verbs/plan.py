@@ -21,7 +21,14 @@ from jupyter_awsgpu.errors import (
 from jupyter_awsgpu.model import Check, Image, InstanceType, Plan, Wishes
 from jupyter_awsgpu.tunnel import ports
 from jupyter_awsgpu.verbs.access import look_ahead
-from jupyter_awsgpu.verbs.choice import disk_for, highest, require_driver, require_paid_plan, zones_to_try
+from jupyter_awsgpu.verbs.choice import (
+    disk_for,
+    highest,
+    require_countable,
+    require_driver,
+    require_paid_plan,
+    zones_to_try,
+)
 from jupyter_awsgpu.verbs.data import data_volumes, dollars, foreseen, present
 from jupyter_awsgpu.verbs.estimate import disk_per_month, image_per_month, minutes_to_ready, notes
 from jupyter_awsgpu.verbs.image_here import lies_elsewhere, per_month_of_copy
@@ -71,8 +78,9 @@ def plan(bench: Workbench, wishes: Wishes) -> Plan:
             itype,
             replace(wishes, disk_gb=disk),
             highest(wishes, spot.result(), price.result()),
-            image_per_month(cloud, disk),
-            cloud.currency,
+            inquiry.image,
+            image_month=image_per_month(cloud, disk),
+            currency=cloud.currency,
         ),
         demo=bench.demo,
     )
@@ -110,6 +118,7 @@ class _Inquiry:
             self._question("driver", "GPU driver and CUDA", self._driver),
             self._question("disk", "Disk", self._disk),
             *([self._question("data", "Data volume", self._data)] if self.wishes.data_gb else []),
+            *([self._question("budget", "Budget", self._budget)] if self.wishes.budget else []),
             self._question("name", "Name", self._name),
             self._question("port", "Local port", self._port),
         ]
@@ -200,6 +209,12 @@ class _Inquiry:
         found = present(data_volumes(self.cloud, owner, self.wishes.name))
         zones = zones_to_try(self.cloud, self.itype.name, self.wishes.zone, self.cloud.zones_offering(self.itype.name))
         return foreseen(self.cloud, self.wishes, found, zones)
+
+    def _budget(self) -> str:
+        wishes, name = self.wishes, self.itype.name
+        spot = self.cloud.spot_price(name, wishes.zone) if wishes.spot != "no" else None
+        require_countable(self.cloud, wishes, spot, self.cloud.price(name))
+        return f"${wishes.budget:g} of instance, disks and address"
 
     def _name(self) -> str:
         owner = self.bench.clouds.identity().owner

@@ -121,7 +121,7 @@ def _line(instance: Instance, instance_type: str | None, disk_gb: int | None) ->
 def _consequence(change: _Change) -> str:
     """Return the sentence a person reads before saying yes."""
     instance = change.instance
-    price = f" and costs {change.price}" if change.price else ""
+    price = f" and costs {change.price}" if change.price else ", at a price unknown here"
     what = [f"{instance.name} becomes a {change.itype.name}{price}"] if change.itype else []
     if change.stops:
         what.append("it stops and starts for that: what runs on it ends, its files stay")
@@ -129,7 +129,10 @@ def _consequence(change: _Change) -> str:
 
 
 def _dear(bench: Workbench, change: _Change) -> bool:
-    return change.price is not None and change.price.per_hour > float(bench.settings.confirm_above)
+    """Whether the new type wants a yes: for its price, or because nobody knows it."""
+    if change.itype is None:
+        return False
+    return change.price is None or change.price.per_hour > float(bench.settings.confirm_above)
 
 
 # ── what can be foreseen ─────────────────────────────────────────────────────────────────────
@@ -270,8 +273,7 @@ def _change_type(bench: Workbench, change: _Change, itype: InstanceType, operati
     try:
         with operation.step("type", f"Changing its type to {itype.name}") as step:
             cloud.set_instance_type(instance.instance_id, itype.name)
-            if change.price is not None:
-                _note_price(cloud, instance, change.price)
+            _note_price(cloud, instance, change.price)
             step.say(f"It is a {itype.name} now" + (f", at {change.price}" if change.price else ""))
         if change.stops:
             with operation.step("start", "Starting it"):
@@ -280,9 +282,10 @@ def _change_type(bench: Workbench, change: _Change, itype: InstanceType, operati
         raise _taken_back(cloud, change, exc, operation) from exc
 
 
-def _note_price(cloud: Cloud, instance: Instance, price: Price) -> None:
+def _note_price(cloud: Cloud, instance: Instance, price: Price | None) -> None:
+    """Let tables show the new type's price, and none where it is unknown: the old one would be another machine's."""
     with suppress(AwsGpuError):  # a policy older than this verb: the price shown stays the old type's
-        cloud.tag(instance.instance_id, _price_tags(price))
+        cloud.tag(instance.instance_id, _price_tags(price) if price else {"jupyter-awsgpu:price": ""})
 
 
 def _taken_back(cloud: Cloud, change: _Change, why: AwsGpuError, operation: Operation) -> ResizeHalfDone:

@@ -11,7 +11,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from jupyter_awsgpu.demo.aws import ledger
-from jupyter_awsgpu.demo.aws.image_store import dress
+from jupyter_awsgpu.demo.aws.image_store import dress, know
 from jupyter_awsgpu.demo.aws.instances import known
 from jupyter_awsgpu.demo.aws.operations import Call, operation, store
 from jupyter_awsgpu.demo.aws.volumes import snapshot_of
@@ -42,7 +42,7 @@ def create_image(call: Call) -> object:
         )
     call.end_dry_run()
     image = _new_image(call, name, machine.instance.root_device_name, instance=machine.instance)
-    image.facts = machine.image_facts
+    know(image, machine.image_facts)
     _replace_snapshots(call, image, machine)
     _copy_disk(call.world, image, machine, reboot=machine.state == "running" and not call.get("NoReboot", False))
     return {"ImageId": image.id}
@@ -156,7 +156,7 @@ def copy_image(call: Call) -> object:
     name = _fresh_name(call)
     call.end_dry_run()
     image = _new_image(call, name, source.root_device_name, source_ami=source)
-    image.facts = source.facts
+    know(image, source.facts)
     call.backend.snapshots.pop(image.ebs_snapshot.id, None)
     image.ebs_snapshot = _copied_snapshot(call, source.ebs_snapshot, source, image)
     image.mappings = [_copied_mapping(call, one, source, image) for one in source.mappings or []]

@@ -53,10 +53,18 @@ def _image_of(backend: Any, source: Source) -> Any:
 def dress(image: Any, root_gb: int, facts: dict[str, Any]) -> Any:
     """Give a moto image its true size, its facts for the host, and the class that shows them."""
     image.ebs_snapshot.volume.size = root_gb
-    image.facts = facts
     image.image_folder = None
     image.mappings = None
     image.__class__ = _simulated()
+    return know(image, facts)
+
+
+def know(image: Any, facts: dict[str, Any]) -> Any:
+    """Give an image the facts of what is on it; an image of an instance, and a copy, have those of the first."""
+    image.facts = facts
+    image.product_codes = [
+        {"ProductCodeId": one, "ProductCodeType": "marketplace"} for one in facts.get("product_codes", ())
+    ]
     return image
 
 
@@ -66,9 +74,10 @@ def _simulated() -> type[Any]:
         from moto.ec2.models.amis import Ami
 
         class SimulatedImage(Ami):
-            """moto's image, with the block devices AWS shows (moto: always 15 GB, standard)."""
+            """moto's image, with the block devices AWS shows (moto: always 15 GB, standard), and how it is billed."""
 
             mappings: list[dict[str, Any]] | None
+            facts: dict[str, Any]
 
             @property
             def block_device_mappings(self) -> list[dict[str, Any]]:
@@ -83,6 +92,14 @@ def _simulated() -> type[Any]:
                     },
                 }
                 return [root, *(self.mappings or [])]
+
+            @property
+            def platform_details(self) -> str:
+                return str(self.facts.get("platform_details", "Linux/UNIX"))
+
+            @property
+            def usage_operation(self) -> str:
+                return str(self.facts.get("usage_operation", "RunInstances"))
 
             @property
             def ena_support(self) -> bool:

@@ -17,6 +17,7 @@ CANONICAL = "099720109477"
 AMAZON = "898082745236"
 AMAZON_LINUX = "137112412989"
 DEBIAN = "136693071363"
+MARKETPLACE = "679593333241"
 STRANGER = "210987654321"
 DLAMI_PATH = "/aws/service/deeplearning/ami"
 CANONICAL_PATH = "/aws/service/canonical/ubuntu/server"
@@ -42,6 +43,9 @@ class Source:
     cuda: str | None = None
     python: str = "/usr/bin/python3"
     public: bool = True
+    platform_details: str = "Linux/UNIX"
+    usage_operation: str = "RunInstances"
+    product_codes: tuple[str, ...] = ()
 
     def image_id(self, region: str) -> str:
         """Return the id in a region: stable, and no two regions share one."""
@@ -205,6 +209,28 @@ SOURCES = (
         user="admin",
         root_device="/dev/xvda",
         description="Debian 13 (20261012-2263)",
+    ),
+    Source(
+        name="ubuntu-pro-server/images/hvm-ssd-gp3/ubuntu-noble-24.04-amd64-pro-server-20261021",
+        parameter="/aws/service/canonical/ubuntu/pro-server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id",
+        owner=CANONICAL,
+        root_gb=8,
+        created=_day("20261021"),
+        os="ubuntu-24.04",
+        description="Canonical, Ubuntu Pro Server, 24.04, amd64 noble image",
+        kind="ubuntu",
+        platform_details="Ubuntu Pro Linux",
+        usage_operation="RunInstances:0g00",
+    ),
+    Source(
+        name="NVIDIA GPU-Optimized AMI 26.10.1",
+        parameter="",
+        owner=MARKETPLACE,
+        root_gb=32,
+        created=_day("20261010"),
+        os="ubuntu-24.04",
+        description="A product of the Marketplace on Ubuntu",
+        product_codes=("6rx1gjkm1q3cc0dxx5mjsu0fv",),
     ),
     Source(
         name="somebody-elses-private-image",

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.behaviour.demo.aws_clients import UBUNTU, Aws, refusal
-from tests.behaviour.demo.aws_contract import API, EBS, ERRORS, UNCONFIRMED, contract
+from tests.behaviour.demo.aws_contract import API, EBS, ERRORS, GUIDE, UNCONFIRMED, contract
 
 DLAMI = "/aws/service/deeplearning/ami/x86_64"
 CANONICAL_DOC = "https://documentation.ubuntu.com/aws/en/latest/aws-how-to/instances/find-ubuntu-images/"
@@ -63,6 +63,21 @@ def test_an_image_for_the_k80_is_kept_and_marked_historical(aws: Aws) -> None:
     assert "R470" in image["Description"]
     assert "K80" in image["Description"]
     assert image["BlockDeviceMappings"][0]["Ebs"]["VolumeSize"] == 40
+
+
+@contract(GUIDE + "billing-info-fields.html")
+def test_an_image_says_how_it_is_billed(aws: Aws) -> None:
+    """Plain Linux costs nothing beside the instance; other systems and Marketplace products are named, also later."""
+    plain = image_of(aws, UBUNTU)
+    assert (plain["PlatformDetails"], plain["UsageOperation"]) == ("Linux/UNIX", "RunInstances")
+    assert not plain.get("ProductCodes")
+    pro = image_of(aws, UBUNTU.replace("/server/", "/pro-server/"))
+    assert (pro["PlatformDetails"], pro["UsageOperation"]) == ("Ubuntu Pro Linux", "RunInstances:0g00")
+    ec2, wish = aws("ec2"), [{"Name": "name", "Values": ["NVIDIA GPU-Optimized AMI*"]}]
+    (product,) = ec2.describe_images(Filters=wish)["Images"]
+    assert [one["ProductCodeType"] for one in product["ProductCodes"]] == ["marketplace"]
+    made = ec2.create_image(InstanceId=aws.running(ImageId=product["ImageId"])["InstanceId"], Name="mine")["ImageId"]
+    assert ec2.describe_images(ImageIds=[made])["Images"][0]["ProductCodes"] == product["ProductCodes"]
 
 
 @contract(API + "DescribeImages.html")

@@ -7,11 +7,15 @@ from dataclasses import replace
 import pytest
 
 from jupyter_awsgpu.cloud import Clouds
-from jupyter_awsgpu.errors import BadValue, NeedsYes
+from jupyter_awsgpu.errors import BadValue, NeedsYes, PriceUnknown
 from jupyter_awsgpu.records import FactCache
 from jupyter_awsgpu.verbs.choice import require_consent_first
 from jupyter_awsgpu.verbs.choosing import images, quota, regions, types
+from jupyter_awsgpu.verbs.launch import launch
+from jupyter_awsgpu.verbs.launch_many import launch_many
 from jupyter_awsgpu.verbs.plan import plan
+from tests.behaviour.verbs.test_plan import assert_nothing_was_changed
+from tests.behaviour.verbs.test_preflight import UntilRunning
 
 
 def test_a_quota_says_what_a_launch_needs(desk):
@@ -70,6 +74,56 @@ def test_a_preferred_spot_instance_is_asked_about_at_the_price_it_may_fall_back_
     require_consent_first(desk.bench, desk.wish("g4dn.metal", spot="yes"), yes=False)
     outcome = plan(desk.bench, desk.wish("g4dn.metal", spot="prefer", max_hours=10))
     assert any("78.24 at most" in note for note in outcome.notes)
+
+
+PRICELESS = "g4dn.2xlarge"
+"""A type of which the shipped catalogue has no price in this region."""
+
+
+@pytest.fixture
+def priceless(desk):
+    """Return the desk of somebody who may not ask for prices; a launch that is not refused ends as it runs."""
+    desk.aws.fail("GetProducts", "AccessDeniedException", times=None)
+    return replace(desk, bench=replace(desk.bench, listener=UntilRunning([])))
+
+
+def test_a_price_that_nobody_knows_is_asked_about(priceless):
+    """What it costs may be anything: a launch wants a yes, and says why; the yes is an answer."""
+    with pytest.raises(NeedsYes, match=r"What g4dn\.2xlarge would cost is unknown here") as caught:
+        launch(priceless.bench, priceless.wish(PRICELESS))
+    assert caught.value.remedy.endswith("--yes")
+    assert_nothing_was_changed(priceless.aws)
+    with pytest.raises(NeedsYes, match=r"What 2 machines of g4dn\.2xlarge would cost"):
+        launch_many(priceless.bench, priceless.wish(PRICELESS), 2)
+    require_consent_first(priceless.bench, priceless.wish(PRICELESS), yes=True)
+
+
+@pytest.mark.parametrize("spot", ["no", "prefer"])
+def test_a_budget_without_a_price_is_refused(priceless, spot):
+    """Nothing would end the run at that sum: nothing is made, yes or no, and the plan shows it."""
+    wish = priceless.wish(PRICELESS, budget=5, spot=spot)
+    with pytest.raises(PriceUnknown, match="A budget cannot be kept") as caught:
+        launch(priceless.bench, wish, yes=True)
+    assert "--budget none --max-hours 12" in caught.value.remedy
+    assert_nothing_was_changed(priceless.aws)
+    assert {check.key: check.error for check in plan(priceless.bench, wish).refusals} == {"budget": "price-unknown"}
+
+
+@pytest.mark.parametrize(
+    ("name", "software"), [("ubuntu-pro-server*", "Ubuntu Pro Linux"), ("NVIDIA GPU-Opt*", "Marketplace product 6rx1")]
+)
+def test_software_that_is_billed_apart_is_said_and_asked_about(desk, name, software):
+    """The price is plain Linux's: what an image of another system, or of the Marketplace, costs is not in it."""
+    wish = [{"Name": "name", "Values": [name]}]
+    (image,) = desk.bench.cloud().place.ec2.describe_images(Filters=wish)["Images"]
+    wishes = desk.wish(image=image["ImageId"], budget=5)
+    with pytest.raises(NeedsYes, match=rf"\$0\.526.*\({software}.*billed apart.*a budget does not count it"):
+        require_consent_first(desk.bench, wishes, yes=False)
+    require_consent_first(desk.bench, wishes, yes=True)
+    outcome = plan(desk.bench, wishes)
+    assert outcome.ok
+    assert any(software in note for note in outcome.notes)
+    assert not any("billed apart, at a price" in note for note in plan(desk.bench, desk.wish(budget=5)).notes)
 
 
 def test_a_gpu_is_named_exactly_or_in_part(desk):

@@ -41,6 +41,17 @@ def test_a_stopped_instance_gets_type_and_disk(desk: Desk) -> None:
     assert [one.gb for one in desk.bench.cloud().volumes(owner)] == [100]
 
 
+def test_a_type_whose_price_nobody_knows_is_asked_about(desk: Desk) -> None:
+    """It may cost anything: a yes is wanted, and no table shows the old type's price for it."""
+    stopped(desk)
+    desk.aws.fail("GetProducts", "AccessDeniedException", times=None)
+    with pytest.raises(NeedsYes, match="at a price unknown here"):
+        resize(desk.bench, "mine", instance_type="g4dn.2xlarge")
+    assert untouched(desk)
+    box = resize(desk.bench, "mine", instance_type="g4dn.2xlarge", yes=True)
+    assert (box.instance_type, box.price_per_hour) == ("g4dn.2xlarge", None)
+
+
 def test_the_same_again_changes_nothing(desk: Desk) -> None:
     """What it is already is no change."""
     stopped(desk)
