@@ -93,7 +93,7 @@ def launched(desk):
 
 def test_a_plan_of_a_spot_instance_says_that_every_limit_deletes_its_disk(desk):
     """A spot instance cannot be stopped: the cap and the budget terminate it, as idleness does."""
-    (said,) = [note for note in plan(desk.bench, desk.wish(spot="yes", budget=5.0)).notes if "spot" in note]
+    (said,) = [note for note in plan(desk.bench, desk.wish(spot="yes", budget=5.0)).notes if "A spot instance" in note]
     assert "at every limit it terminates, with its disk" in said
 
 
