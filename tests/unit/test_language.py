@@ -26,7 +26,7 @@ def fields(template):
 def english_afterwards():
     """Leave the process speaking English."""
     yield
-    errors.use_translator(language.ENGLISH)
+    language.speak("en")
 
 
 @pytest.mark.parametrize("template", PROSE)
