@@ -85,7 +85,7 @@ def _files(bench: Workbench, instance: Instance) -> str:
     if not pulled:
         return f"Nothing was pulled from it: {len(rows)} files ({size}) are there alone: {names}{more}."
     count = "1 file" if len(rows) == 1 else f"{len(rows)} files"
-    changed = f"{count} ({size}) there were not pulled, or have changed since: {names}{more}."
+    changed = f"Not pulled, or changed since then: {count} ({size}): {names}{more}."
     return " ".join(filter(None, [changed, alone]))
 
 
