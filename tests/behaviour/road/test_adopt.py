@@ -27,12 +27,13 @@ def aws(demo: DemoStatus) -> Aws:
 
 
 @pytest.fixture(scope="module")
-def key(aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Another tool's key pair, its private half in a file."""
+def key(aws: Aws, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Another tool's key pair, its private half in a file; gone at AWS when the file's tests have ended."""
     path = tmp_path_factory.mktemp("keys") / "theirs.pem"
     path.touch(0o600)
     path.write_text(aws("ec2").create_key_pair(KeyName="theirs", KeyType="ed25519")["KeyMaterial"])
-    return path
+    yield path
+    aws("ec2").delete_key_pair(KeyName="theirs")
 
 
 @pytest.fixture
