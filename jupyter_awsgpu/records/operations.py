@@ -192,9 +192,11 @@ def _event(line: dict[str, Any]) -> Event:
 
 
 def _whole_lines(path: Path) -> list[dict[str, Any]]:
-    """Read the lines that are complete: the last one may be half written."""
-    lines = []
-    for text in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    """Read the lines that are complete: the last one may be half written. None are in a log that was just removed."""
+    lines, texts = [], []
+    with suppress(FileNotFoundError):  # another operation began, and this log was the oldest
+        texts = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    for text in texts:
         try:
             line = json.loads(text)
         except (ValueError, RecursionError):

@@ -75,6 +75,15 @@ def test_a_half_written_line_is_passed_over(tmp_path):
     assert len(operations.recent()[0].events) == 1
 
 
+@pytest.mark.skipif(os.name != "posix", reason="a link that leads nowhere stands for a file that has just gone")
+def test_a_log_removed_while_they_are_read_is_passed_over(tmp_path):
+    """Another process begins an operation at that moment, and the oldest log makes room for it."""
+    operations = Operations(tmp_path)
+    operations.open("launch", "gpu").emit("", "started", "x")
+    (tmp_path / "20000101T000000-stop-gpu-000000.jsonl").symlink_to(tmp_path / "gone")
+    assert [one.verb for one in operations.recent()] == ["launch"]
+
+
 @pytest.mark.skipif(os.name != "posix", reason="modes are POSIX")
 def test_logs_are_private(tmp_path):
     """A log names instances and addresses: only its owner reads it."""
