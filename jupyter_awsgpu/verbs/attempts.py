@@ -10,6 +10,7 @@ from jupyter_awsgpu.errors import (
     AwsGpuError,
     AwsThrottled,
     AwsUnreachable,
+    InstanceGone,
     LaunchUnclear,
     NoAddress,
     NoCapacity,
@@ -184,6 +185,28 @@ def finish_unanswered(bench: Workbench, wishes: Wishes, operation: Operation) ->
             _close(bench, entry)
             step.say("It made nothing that still exists")
     return ()
+
+
+def just_made(bench: Workbench, name: str, operation: Operation) -> tuple[Instance, ...]:
+    """Return what a launch of this name was given within the last minute, although EC2 may not list it yet.
+
+    Its lists run behind, and a second instance would be made beside it.
+    """
+    entries = [one for one in bench.records.journal.entries() if one.name == name and one.ended is None]
+    fresh = [one for one in entries if one.instance_ids and bench.now() - one.written < ARRIVED_WITHIN_S]
+    if not fresh or fresh[-1].owner != bench.clouds.identity().owner:
+        return ()
+    with operation.step(
+        "unfinished", "A launch of a moment ago is not on EC2's list yet; asking for it by its id"
+    ) as step:
+        cloud = bench.cloud(fresh[-1].region)
+        try:
+            found = tuple(cloud.instance(one) for one in fresh[-1].instance_ids)
+        except InstanceGone:
+            step.say("It made nothing that still exists")
+            return ()
+        step.say(f"It made {', '.join(one.instance_id for one in found)}; going on with that")
+        return found
 
 
 def note_found(bench: Workbench, found: Sequence[Instance]) -> None:

@@ -34,7 +34,7 @@ from jupyter_awsgpu.remote.packed import make_ready
 from jupyter_awsgpu.remote.user_data import GuestConfig, user_data
 from jupyter_awsgpu.verbs.access import ensure_access, resource_tags, tell_access
 from jupyter_awsgpu.verbs.arrival import Way
-from jupyter_awsgpu.verbs.attempts import OPEN, REPLAYS, attempt_launch, finish_unanswered, note_found
+from jupyter_awsgpu.verbs.attempts import OPEN, REPLAYS, attempt_launch, finish_unanswered, just_made, note_found
 from jupyter_awsgpu.verbs.choice import Choice, require_consent
 from jupyter_awsgpu.verbs.choosing import regions
 from jupyter_awsgpu.verbs.cluster import (
@@ -133,7 +133,11 @@ class Launch:
         known, choice = self._ask()
         if isinstance(choice, UsageError | CredentialsError):
             raise choice  # a slip of the pen is none the better for an instance of that name
-        existing = known.existing or finish_unanswered(self.bench, self.wishes, self.operation)
+        existing = (
+            known.existing
+            or finish_unanswered(self.bench, self.wishes, self.operation)
+            or just_made(self.bench, self.wishes.name, self.operation)
+        )
         if existing:
             return self._continue(existing, known, yes=yes)
         if isinstance(choice, ImageNotFound):

@@ -25,7 +25,7 @@ from jupyter_awsgpu.errors import (
 )
 from jupyter_awsgpu.model import InstanceState
 from jupyter_awsgpu.verbs.arrival import Way
-from jupyter_awsgpu.verbs.attempts import finish_unanswered
+from jupyter_awsgpu.verbs.attempts import finish_unanswered, just_made
 from jupyter_awsgpu.verbs.choice import Choice, require_consent
 from jupyter_awsgpu.verbs.crowd import Crowd
 from jupyter_awsgpu.verbs.data import present, wished_volumes
@@ -209,6 +209,8 @@ class _Many:
         for name in cut_off & set(self.names) - set(known.existing):
             found = finish_unanswered(self.bench, replace(self.wishes, name=name), self.operation)
             known.existing |= {one.name: one for one in found}
+        for name in set(self.names) - set(known.existing):
+            known.existing |= {one.name: one for one in just_made(self.bench, name, self.operation)}
 
     def _start_stopped(self, known: _Known) -> None:
         """Start what is stopped by one question a region; where that is refused, each one is asked for by itself.

@@ -22,7 +22,7 @@ from jupyter_awsgpu.errors import (
 )
 from jupyter_awsgpu.model import InstanceState
 from jupyter_awsgpu.verbs.arrival import Way
-from jupyter_awsgpu.verbs.attempts import REPLAYS, finish_unanswered
+from jupyter_awsgpu.verbs.attempts import REPLAYS, finish_unanswered, just_made
 from jupyter_awsgpu.verbs.choice import decide
 from jupyter_awsgpu.verbs.launch import Launch, launch
 from jupyter_awsgpu.verbs.rates import hourly_rate
@@ -231,6 +231,22 @@ def test_what_was_asked_for_as_somebody_else_is_neither_closed_nor_gone_on_with(
     with desk.bench.records.operations.begin("launch", "gpu") as operation:
         assert finish_unanswered(desk.bench, desk.wish(), operation) == ()
     assert desk.bench.records.journal.entries() == (theirs,)
+
+
+def test_what_ec2_does_not_list_yet_is_not_made_twice(desk):
+    """Its lists run behind: the journal knows the id, which is asked for until EC2 knows it, too."""
+    desk.aws.set(staleness_s=15.0)
+    desk.aws.fail("RunInstances", "drop-answer", times=REPLAYS)
+    with pytest.raises(AwsUnreachable):
+        launch_without_arriving(desk, desk.wish())
+    with desk.bench.records.operations.begin("launch", "gpu") as operation:
+        (box,) = finish_unanswered(desk.bench, desk.wish(), operation)  # asked for again, it is running at once
+        assert existing(desk) == []
+        assert [one.instance_id for one in just_made(desk.bench, "gpu", operation)] == [box.instance_id]
+        assert just_made(desk.bench, "other", operation) == ()
+        desk.bench.cloud().terminate(box.instance_id)
+        desk.bench.cloud().wait_for(box.instance_id, {InstanceState.TERMINATED}, timeout_s=20)
+        assert just_made(desk.bench, "gpu", operation) == ()
 
 
 def test_two_machines_of_one_name_are_not_taken_for_a_cluster(desk):
