@@ -205,11 +205,13 @@ class _Many:
         return asked_choice(self.bench, replace(self.wishes, nodes=count))
 
     def _finish_unanswered(self, known: _Known) -> None:
-        cut_off = {entry.name for entry in self.bench.records.journal.entries() if entry.unanswered}
+        entries = self.bench.records.journal.entries()
+        cut_off = {entry.name for entry in entries if entry.unanswered}
+        given = {entry.name for entry in entries if entry.instance_ids and entry.ended is None}
         for name in cut_off & set(self.names) - set(known.existing):
             found = finish_unanswered(self.bench, replace(self.wishes, name=name), self.operation)
             known.existing |= {one.name: one for one in found}
-        for name in set(self.names) - set(known.existing):
+        for name in given & set(self.names) - set(known.existing):
             known.existing |= {one.name: one for one in just_made(self.bench, name, self.operation)}
 
     def _start_stopped(self, known: _Known) -> None:
