@@ -143,7 +143,7 @@ class Ledger:
     def regions(self) -> tuple[str, ...]:
         """Return the regions in which an instance was ever seen from here: what it left behind may lie there still."""
         last = (self.sightings(one)[-1:] for one in self.instance_ids())
-        return tuple(sorted({one.region for some in last for one in some}))
+        return tuple(sorted({one.region for some in last for one in some if isinstance(one.region, str)}))
 
     def instance_ids(self) -> tuple[str, ...]:
         """Return every instance ever seen from here."""

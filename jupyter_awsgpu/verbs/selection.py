@@ -49,7 +49,7 @@ def regions_to_ask(bench: Workbench, *, everywhere: bool = False) -> tuple[str, 
         known.add(bench.clouds.default_region)
     except NoRegion:
         everywhere = everywhere or not known
-    seen = {*bench.records.ledger.regions(), *(bench.clouds.cache.get(DATA_FACT, YEAR_S) or ())}
+    seen = {*bench.records.ledger.regions(), *_with_data(bench)}
     if seen - known:
         known |= bench.clouds.of_this_partition(seen)
     if bench.settings.origin("region") == "--region" and not everywhere:
@@ -61,8 +61,12 @@ def regions_to_ask(bench: Workbench, *, everywhere: bool = False) -> tuple[str, 
 
 def note_data(bench: Workbench, answered: Iterable[str], found: Iterable[str]) -> None:
     """Keep in which regions data volumes are, of those that answered."""
-    known = set(bench.clouds.cache.get(DATA_FACT, YEAR_S) or ())
-    bench.clouds.cache.put(DATA_FACT, sorted(known - set(answered) | set(found)))
+    bench.clouds.cache.put(DATA_FACT, sorted(_with_data(bench) - set(answered) | set(found)))
+
+
+def _with_data(bench: Workbench) -> set[str]:
+    fact = bench.clouds.cache.get(DATA_FACT, YEAR_S)
+    return {one for one in fact if isinstance(one, str)} if isinstance(fact, list) else set()
 
 
 def _swept(bench: Workbench) -> bool:

@@ -13,7 +13,7 @@ from jupyter_awsgpu.records import Records
 from jupyter_awsgpu.verbs.cleanup import cleanup
 from jupyter_awsgpu.verbs.cost import cost
 from jupyter_awsgpu.verbs.key import export_key, import_key
-from jupyter_awsgpu.verbs.selection import choose, find
+from jupyter_awsgpu.verbs.selection import DATA_FACT, choose, find
 from jupyter_awsgpu.verbs.status import status_with_data
 from jupyter_awsgpu.verbs.terminate import terminate
 from tests.behaviour.cloud.account import new_clouds
@@ -62,6 +62,18 @@ def test_a_data_volume_elsewhere_is_shown_when_its_instance_has_gone(traveller: 
         for _ in range(2):
             assert [one.volume_id for one in status_with_data(bench)[1]] == [made.volume_id]
         assert any(one.what.startswith("data volume, 50 GB") for one in cost(bench))
+
+
+@pytest.mark.parametrize("fact", [5, "us-east-2", {"us-east-2": 1}, [["us-east-2"], None, "no-such-region"]])
+def test_a_damaged_memory_of_regions_is_none(traveller: Desk, fact: object) -> None:
+    """Whatever the files of this machine hold, the question goes to the regions that exist."""
+    traveller.bench.clouds.cache.put(DATA_FACT, fact)
+    box = launch_without_arriving(traveller, traveller.wish())
+    sightings = traveller.bench.records.root.rglob(f"{box.instance_id}.jsonl")
+    assert [one.instance_id for one in find(traveller.bench)] == [box.instance_id]
+    for path in sightings:
+        path.write_text(path.read_text().replace('"us-west-2"', '["us-west-2"]'))
+    assert [one.instance_id for one in find(traveller.bench)] == [box.instance_id]
 
 
 def test_where_aws_does_not_let_us_look_nothing_is_called_gone(traveller: Desk, tmp_path: Path) -> None:
